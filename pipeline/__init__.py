@@ -1,0 +1,1 @@
+"""Hybrid speech recognition as reproducible staged steps."""

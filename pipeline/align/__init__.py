@@ -1,0 +1,1 @@
+"""Alignments and what is exported from them."""

@@ -1,0 +1,1 @@
+"""Programs: options, read, one call, atomic write."""

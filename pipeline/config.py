@@ -1,0 +1,282 @@
+"""The one configuration of a recipe: every option with its unit, default and bounds, validated.
+
+Each stage receives only its own section (as JSON on its command line), so that a change of one
+section reruns only what depends on it. Unknown keys are refused everywhere.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+Positive = Annotated[float, Field(gt=0)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class ConfigError(ValueError):
+    """A configuration that is not valid; the message is one line that names the file and the key."""
+
+
+class Options(BaseModel):
+    """Base of all option models: frozen, and no key that is not declared."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CorpusOptions(Options):
+    """Which corpus, where it lies, and what its preparation needs."""
+
+    name: Name  # module local/<name>.py
+    dir: str | None = None  # the corpus folder; default: $CORPORA_DIR/<name>, else a verified download
+    max_rejected_fraction: Fraction = 0.2  # more bad utterances than this stops the run
+    options: dict[str, Any] = Field(default_factory=dict)  # for local/<name>.py, validated there
+
+
+class MfccOptions(Options):
+    """Mel-frequency cepstra as Kaldi's compute-mfcc-feats makes them (dither 0)."""
+
+    type: Literal["mfcc", "fbank"] = "mfcc"
+    sampling_rate: Count = 16000  # Hz; audio of another rate is rejected
+    frame_length_ms: Positive = 25.0
+    frame_shift_ms: Positive = 10.0
+    num_mel_bins: Count = 23
+    num_ceps: Count = 13  # mfcc only
+    low_freq: float = 20.0  # Hz
+    high_freq: float = 0.0  # Hz; 0 or less: offset from Nyquist
+    num_shards: Count = 1  # extraction jobs; changing it renames the shards below
+
+
+class LangOptions(Options):
+    """Phones and optional silence."""
+
+    silence_phones: tuple[str, ...] = ("SIL",)
+    optional_silence: str = "SIL"
+    silence_probability: Annotated[float, Field(ge=0, lt=1)] = 0.5  # between words; 0: no optional silence
+    position_dependent: bool = False
+    unknown_word: str | None = None  # e.g. <UNK>; its pronunciation must be in the lexicon
+
+
+class GmmOptions(Options):
+    """One rung of the GMM-HMM ladder (Kaldi's steps/train_{mono,deltas,lda_mllt,sat}.sh)."""
+
+    type: Literal["mono", "deltas", "lda_mllt", "sat"]
+    alignment: Name | None = None  # rung whose alignments start this one (not for mono)
+    num_iterations: Count = 35
+    realign_iterations: tuple[int, ...] = (10, 20, 30)
+    max_increase_iteration: Count = 25  # last iteration that adds Gaussians
+    num_gaussians: Count = 1000  # total at the end
+    num_leaves: Count = 500  # of the tree, before clustering (not for mono)
+    power: Fraction = 0.25  # exponent of the occupancy in sharing Gaussians among pdfs
+    splice_context: Annotated[int, Field(ge=0)] = 3  # frames each side (lda_mllt, sat)
+    lda_dim: Count = 40
+    mllt_iterations: tuple[int, ...] = (2, 4, 6, 12)
+    fmllr_iterations: tuple[int, ...] = (2, 4, 6, 12)
+    beam: Positive = 10.0  # alignment, in scaled costs
+    retry_beam: Positive = 40.0
+    boost_silence: Positive = 1.0
+    max_training_utterances: int | None = None  # mono: only the shortest ones, as Kaldi's recipes do
+    num_shards: Count = 1  # data is read and accumulated shard by shard
+
+
+class AlignOptions(Options):
+    """Final alignment of a rung (Kaldi's steps/align_si.sh, align_fmllr.sh)."""
+
+    beam: Positive = 10.0
+    retry_beam: Positive = 40.0
+    acoustic_scale: Positive = 0.1
+    transition_scale: Positive = 1.0
+    self_loop_scale: Positive = 0.1
+
+
+class ModelOptions(Options):
+    """The network."""
+
+    type: Literal["drnn", "lstm", "lstmp", "blstm"] = "lstm"
+    num_layers: Count = 2
+    hidden_dim: Count = 128
+    projection_dim: int | None = None  # lstmp only
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    layer_norm: bool = False
+    splice_context: Annotated[int, Field(ge=0)] = 0  # input frames each side
+    deltas: Annotated[int, Field(ge=0, le=2)] = 0  # order of delta features appended
+    target_delay: Annotated[int, Field(ge=0)] = 0  # frames the output lags the input (unidirectional)
+
+
+class ClippingOptions(Options):
+    """How gradients are clipped."""
+
+    method: Literal["none", "value", "norm", "tensor_norm"] = "norm"
+    threshold: Positive | Literal["1/sqrt(d)"] = 5.0  # max_norm, or the bound of each element
+
+
+class AugmentOptions(Options):
+    """Perturbations of the training audio or features."""
+
+    speed_factors: tuple[float, ...] = ()  # e.g. (0.9, 1.1): copies beside the original
+    volume_db: Annotated[float, Field(ge=0)] = 0.0  # uniform in ± this
+    noise_snr_db: tuple[float, float] | None = None  # white noise at an SNR drawn from this range
+    time_masks: Annotated[int, Field(ge=0)] = 0
+    time_mask_frames: Annotated[int, Field(ge=0)] = 10
+    frequency_masks: Annotated[int, Field(ge=0)] = 0
+    frequency_mask_bins: Annotated[int, Field(ge=0)] = 3
+
+
+class TrainOptions(Options):
+    """Cross-entropy training of the network."""
+
+    num_epochs: Count = 15
+    batch_frames: Count = 4000  # frames in a batch, after padding
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    learning_rate: Positive = 2e-3
+    final_learning_rate: Positive = 1e-4
+    schedule: Literal["constant", "exponential", "cosine", "plateau"] = "cosine"
+    warmup_steps: Annotated[int, Field(ge=0)] = 50
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    held_out_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.1  # of the training utterances
+    early_stopping_epochs: int | None = None  # epochs without a better held-out loss
+    average_last: Count = 1  # models averaged at the end
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    checkpoint_steps: Count = 200
+    num_threads: Count = 2
+
+
+class NnetOptions(Options):
+    """One hybrid network: whose alignment it learns, its shape, its training."""
+
+    alignment: Name  # the GMM rung that gives pdf-ids and alignments
+    model: ModelOptions = ModelOptions()
+    augment: AugmentOptions = AugmentOptions()
+    training: TrainOptions = TrainOptions()
+    clipping: ClippingOptions = ClippingOptions()
+    prior_scale: Annotated[float, Field(ge=0)] = 1.0
+
+
+class GrammarOptions(Options):
+    """What may be said: exactly one word, a loop of words (uniform), or an ARPA file."""
+
+    type: Literal["one_word", "loop", "arpa"]
+    words: tuple[str, ...] | None = None  # default: every word of the lexicon
+    file: str | None = None  # arpa only
+
+    @model_validator(mode="after")
+    def _file_for_arpa(self) -> GrammarOptions:
+        if (self.type == "arpa") != (self.file is not None):
+            raise ValueError("'file' belongs to type arpa, and arpa needs it")
+        return self
+
+
+class GraphOptions(Options):
+    """HCLG (Kaldi's utils/mkgraph.sh)."""
+
+    transition_scale: Positive = 1.0
+    self_loop_scale: Positive = 0.1
+
+
+class DecodeOptions(Options):
+    """The search. Costs are scaled by 1/lm_weight."""
+
+    decoders: tuple[Literal["k2", "kaldi"], ...] = ("k2", "kaldi")
+    beam: Positive = 15.0
+    lattice_beam: Positive = 8.0
+    max_active: Count = 7000
+    lm_weight: Positive = 12.0  # the fixed setting, chosen before any result
+    insertion_penalty: float = 0.0
+    lm_weights: tuple[float, ...] = tuple(float(w) for w in range(7, 18))
+    insertion_penalties: tuple[float, ...] = (0.0, 0.5, 1.0)
+    num_shards: Count = 1
+
+
+class Config(Options):
+    """A recipe."""
+
+    recipe: Name
+    title: str
+    output: str | None = None  # default: exp/<recipe>
+    seed: int = 1
+    corpus: CorpusOptions
+    splits: Annotated[tuple[Name, ...], Field(min_length=1)]
+    features: MfccOptions = MfccOptions()
+    lang: LangOptions = LangOptions()
+    gmm: dict[Name, GmmOptions]  # rung name -> options, in the order of training
+    align: AlignOptions = AlignOptions()
+    nnet: dict[Name, NnetOptions] = Field(default_factory=dict)
+    grammars: Annotated[dict[Name, GrammarOptions], Field(min_length=1)]
+    graph: GraphOptions = GraphOptions()
+    decode: DecodeOptions = DecodeOptions()
+    models: tuple[Name, ...] | None = None  # which are decoded; default: every rung and network
+
+    @model_validator(mode="after")
+    def _references(self) -> Config:
+        seen: list[str] = []
+        for name, rung in self.gmm.items():
+            if rung.type == "mono" and rung.alignment is not None:
+                raise ValueError(f"gmm.{name}.alignment: mono starts from equal alignment; remove it")
+            if rung.type != "mono" and rung.alignment not in seen:
+                raise ValueError(f"gmm.{name}.alignment: must name an earlier rung, one of {seen}")
+            seen.append(name)
+        for name, net in self.nnet.items():
+            if net.alignment not in self.gmm:
+                raise ValueError(f"nnet.{name}.alignment: no rung '{net.alignment}' in gmm")
+            if name in self.gmm:
+                raise ValueError(f"nnet.{name}: the name is taken by a GMM rung")
+        for name in self.models or ():
+            if name not in self.gmm and name not in self.nnet:
+                raise ValueError(f"models: no GMM rung or network is called '{name}'")
+        return self
+
+    @property
+    def decoded_models(self) -> tuple[str, ...]:
+        """Names of the models that are decoded and scored."""
+        return self.models or (*self.gmm, *self.nnet)
+
+    @property
+    def root(self) -> str:
+        """Folder of the run."""
+        return self.output or f"exp/{self.recipe}"
+
+
+def _first_error(error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"]) or "(whole file)"
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        message = "unknown key; compare with pipeline/config.py"
+    more = error.error_count() - 1
+    return f"{where}: {message}" + (f" (and {more} more)" if more else "")
+
+
+def merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Deep merge: mappings are merged key by key, everything else is replaced."""
+    merged = dict(base)
+    for key, value in changes.items():
+        old = merged.get(key)
+        merged[key] = merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def load_config(path: Path, changes: dict[str, Any] | None = None) -> Config:
+    """Read and validate a recipe's configuration.
+
+    Args:
+        path: YAML file.
+        changes: nested values that replace the file's (from the command line).
+    Raises:
+        ConfigError: one line that names the file, the key and what is wrong.
+    """
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such configuration; recipes are the folders of recipes/") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{path}: expected a mapping of sections, found {type(raw).__name__}")
+    try:
+        return Config.model_validate(merge(raw, changes or {}))
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {_first_error(error)}") from None

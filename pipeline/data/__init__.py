@@ -1,0 +1,1 @@
+"""Corpora to lhotse manifests, splits and lexica."""

@@ -1,0 +1,1 @@
+"""Search engines over a graph and log-likelihoods."""

@@ -1,0 +1,1 @@
+"""Cepstra, normalisation and frame-level transforms."""

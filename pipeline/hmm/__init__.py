@@ -1,0 +1,1 @@
+"""Phones, topology, decision tree and transition model."""

@@ -1,0 +1,1 @@
+"""Files between stages: atomic writes, archives, symbol tables, reject lists."""

@@ -1,0 +1,1 @@
+"""Hybrid networks and their training."""
