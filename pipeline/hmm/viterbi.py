@@ -1,0 +1,187 @@
+"""Viterbi alignment of many utterances at once, compiled, with beam and retry.
+
+Source: Rabiner (1989) eq. 33; Kaldi's decoder/training-graph-compiler.h and
+gmm-align-compiled (beam, retry beam). The beam is in the scaled scores.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, prange
+from numpy.typing import NDArray
+
+NO_ARC = -1
+
+
+@njit(cache=True, nogil=True, boundscheck=False)
+def _align_one(
+    log_likes,  # (T, K) float32, already scaled
+    node_pdf,
+    initial,
+    first_arc,
+    arc_source,
+    arc_score,  # (arcs,) float32: graph and scaled transition log-probability
+    arc_transition,
+    beam,
+    back,  # (T + 1, nodes) scratch, int32: the arc by which a node was entered
+    result,  # (T,) int32 transition_ids
+):
+    """Best path; returns its score, or -inf if the beam lost every path to the exit."""
+    num_frames = log_likes.shape[0]
+    num_nodes = node_pdf.shape[0]
+    minus = np.float32(-np.inf)
+    now = np.full(num_nodes, minus, np.float32)
+    new = np.full(num_nodes, minus, np.float32)
+    # Reach of every node: arcs from it end in [lowest, highest].
+    lowest = np.full(num_nodes, num_nodes, np.int32)
+    highest = np.full(num_nodes, -1, np.int32)
+    for node in range(num_nodes):
+        for arc in range(first_arc[node], first_arc[node + 1]):
+            source = arc_source[arc]
+            lowest[source] = min(lowest[source], node)
+            highest[source] = max(highest[source], node)
+    best = minus
+    low, high = num_nodes, -1
+    for node in range(num_nodes):
+        if initial[node] > minus:
+            now[node] = initial[node] + log_likes[0, node_pdf[node]]
+            best = max(best, now[node])
+            low = min(low, node)
+            high = max(high, node)
+    for t in range(1, num_frames):
+        cut = best - beam
+        new_low, new_high = num_nodes, -1
+        for node in range(low, high + 1):
+            if now[node] >= cut:
+                new_low = min(new_low, lowest[node])
+                new_high = max(new_high, highest[node])
+            else:
+                now[node] = minus
+        best = minus
+        for node in range(new_low, new_high + 1):
+            top = minus
+            top_arc = NO_ARC
+            for arc in range(first_arc[node], first_arc[node + 1]):
+                score = now[arc_source[arc]] + arc_score[arc]
+                if score > top:
+                    top = score
+                    top_arc = arc
+            back[t, node] = top_arc
+            if top > minus:
+                top += log_likes[t, node_pdf[node]]
+                best = max(best, top)
+            new[node] = top
+        for node in range(low, high + 1):
+            now[node] = minus
+        now, new = new, now
+        low, high = new_low, new_high
+        if best == minus:
+            return minus
+    top = minus
+    top_arc = NO_ARC
+    for arc in range(first_arc[num_nodes], first_arc[num_nodes + 1]):
+        score = now[arc_source[arc]] + arc_score[arc]
+        if score > top:
+            top = score
+            top_arc = arc
+    if top_arc == NO_ARC:
+        return minus
+    arc = top_arc
+    for t in range(num_frames - 1, -1, -1):
+        result[t] = arc_transition[arc]
+        if t > 0:
+            arc = back[t, arc_source[arc]]
+    return top
+
+
+@njit(cache=True, nogil=True, parallel=True, boundscheck=False)
+def align_utterances(
+    log_likes,  # flat float32: utterance u is (T_u, K_u) from like_offset[u]
+    like_offset,  # (U + 1,) int64
+    frame_offset,  # (U + 1,) int64, into result
+    graph_of,  # (U,) int32
+    pdf_offset,  # (G + 1,) int64: K of graph g is pdf_offset[g + 1] - pdf_offset[g]
+    node_offset,  # (G + 1,) int64
+    node_pdf,
+    initial,
+    first_arc,  # graph g: from node_offset[g] + 2 g, nodes + 2 entries
+    arc_offset,  # (G + 1,) int64
+    arc_source,
+    arc_score,
+    arc_transition,
+    beam,
+    retry_beam,
+    result,  # (frames,) int32
+    score,  # (U,) float32: -inf where no path was found
+    retried,  # (U,) bool
+):
+    """Align each utterance to its graph, with ``beam`` first and ``retry_beam`` where that fails."""
+    for u in prange(graph_of.shape[0]):
+        g = graph_of[u]
+        num_frames = frame_offset[u + 1] - frame_offset[u]
+        num_pdfs = pdf_offset[g + 1] - pdf_offset[g]
+        likes = log_likes[like_offset[u] : like_offset[u + 1]].reshape(num_frames, num_pdfs)
+        nodes = slice(node_offset[g], node_offset[g + 1])
+        arcs = slice(arc_offset[g], arc_offset[g + 1])
+        firsts = first_arc[node_offset[g] + 2 * g : node_offset[g + 1] + 2 * (g + 1)]
+        back = np.empty((num_frames, node_offset[g + 1] - node_offset[g]), np.int32)
+        out = result[frame_offset[u] : frame_offset[u + 1]]
+        for attempt in range(2):
+            score[u] = _align_one(
+                likes,
+                node_pdf[nodes],
+                initial[nodes],
+                firsts,
+                arc_source[arcs],
+                arc_score[arcs],
+                arc_transition[arcs],
+                beam if attempt == 0 else retry_beam,
+                back,
+                out,
+            )
+            if score[u] > -np.inf:
+                break
+            retried[u] = True
+
+
+def equal_alignment(
+    num_frames: int, initial: NDArray[np.float32], first_arc: NDArray[np.int32],
+    arc_source: NDArray[np.int32], arc_transition: NDArray[np.int32],
+    is_self_loop: NDArray[np.bool_], rng: np.random.Generator,
+) -> NDArray[np.int32] | None:
+    """Spread the frames evenly over a random path, as Kaldi's align-equal-compiled.
+
+    A path through distinct nodes is drawn backwards from the exit; each of its nodes gets an equal
+    share of the frames by its self-loop.
+
+    Returns:
+        (T,) transition_ids, or None if the utterance is shorter than the path.
+    """
+    num_nodes = len(initial)
+    for _ in range(20):  # another draw may leave out the silences
+        path: list[int] = []  # arcs, from the exit backwards
+        node = num_nodes
+        while True:
+            arcs = np.arange(first_arc[node], first_arc[node + 1])
+            arcs = arcs[~is_self_loop[arc_transition[arcs]]]
+            arcs = arcs[arc_source[arcs] < node]
+            starts = node < num_nodes and np.isfinite(initial[node])
+            choice = int(rng.integers(len(arcs) + int(starts)))
+            if choice == len(arcs):
+                break
+            path.append(int(arcs[choice]))
+            node = int(arc_source[arcs[choice]])
+        path.reverse()
+        if len(path) <= num_frames:
+            shares = np.diff(np.linspace(0, num_frames, len(path) + 1).astype(int))
+            out = []
+            for arc, share in zip(path, shares, strict=True):
+                source = arc_source[arc]
+                loops = [
+                    int(arc_transition[a])
+                    for a in range(first_arc[source], first_arc[source + 1])
+                    if is_self_loop[arc_transition[a]]
+                ]
+                out += loops * (share - 1) + [int(arc_transition[arc])]
+            return np.array(out, np.int32)
+    return None
