@@ -1,0 +1,194 @@
+"""Forced alignment of a feature set with a GMM: likelihoods of the needed pdfs, then Viterbi."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.gmm.diag_gmm import AmDiagGmm, with_squares
+from pipeline.hmm.lang import Lang
+from pipeline.hmm.model import Hmm
+from pipeline.hmm.training_graph import GraphCompiler, TrainingGraph
+from pipeline.hmm.viterbi import align_utterances, equal_alignment
+
+NOT_ALIGNED = 0  # transition_id of the frames of an utterance without an alignment
+CHUNK_FRAMES = 60_000
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """Alignments of a feature set.
+
+    ``transition_ids`` (sum T,) follows the set's frames, 0 in utterances that failed; ``score`` (U,)
+    is the scaled score a frame, -inf where it failed; ``retried`` (U,) needed the retry beam.
+    """
+
+    transition_ids: NDArray[np.int32]
+    score: NDArray[np.float32]
+    retried: NDArray[np.bool_]
+
+    @property
+    def aligned(self) -> NDArray[np.bool_]:
+        """(U,) whether the utterance has an alignment."""
+        return np.isfinite(self.score)
+
+
+class PackedGraphs:
+    """Training graphs of many utterances in flat arrays, equal transcripts once."""
+
+    def __init__(self, lang: Lang, hmm: Hmm, texts: list[str]) -> None:
+        compiler = GraphCompiler(lang, hmm)
+        names = sorted(set(texts))
+        index = {text: g for g, text in enumerate(names)}
+        self.graphs: list[TrainingGraph] = [compiler.compile(text) for text in names]
+        self.graph_of = np.array([index[text] for text in texts], np.int32)
+
+        def offsets(sizes: list[int]) -> NDArray[np.int64]:
+            return np.concatenate(([0], np.cumsum(sizes))).astype(np.int64)
+
+        self.pdf_offset = offsets([len(g.pdfs) for g in self.graphs])
+        self.node_offset = offsets([g.num_nodes for g in self.graphs])
+        self.arc_offset = offsets([len(g.arc_source) for g in self.graphs])
+        self.node_pdf = np.concatenate([g.node_pdf for g in self.graphs])
+        self.initial = np.concatenate([g.initial for g in self.graphs])
+        self.first_arc = np.concatenate([g.first_arc for g in self.graphs])
+        self.arc_source = np.concatenate([g.arc_source for g in self.graphs])
+        self.arc_transition = np.concatenate([g.arc_transition for g in self.graphs])
+        self.arc_log_prob = np.concatenate([g.arc_log_prob for g in self.graphs])
+        self.min_frames = np.array([g.min_frames for g in self.graphs], np.int64)
+
+
+def align(
+    graphs: PackedGraphs,
+    hmm: Hmm,
+    gmm: AmDiagGmm,
+    frames: NDArray[np.float32],
+    offsets: NDArray[np.int64],
+    beam: float,
+    retry_beam: float,
+    acoustic_scale: float = 0.1,
+    transition_scale: float = 1.0,
+    self_loop_scale: float = 0.1,
+    silence_boost: tuple[NDArray[np.int32], float] | None = None,
+) -> Alignment:
+    """Align every utterance to its graph (Kaldi's gmm-align-compiled).
+
+    Args:
+        frames: (sum T, D); utterance u has rows offsets[u]..offsets[u + 1].
+        beam: in scaled score; ``retry_beam`` where it fails.
+        silence_boost: silence pdf_ids and a factor on their likelihoods (gmm-boost-silence).
+    """
+    num_utterances = len(offsets) - 1
+    scaled = hmm.transitions.scaled_log_probs(transition_scale, self_loop_scale)
+    arc_score = (graphs.arc_log_prob + scaled[graphs.arc_transition]).astype(np.float32)
+    lengths = np.diff(offsets)
+    transition_ids = np.zeros(len(frames), np.int32)
+    score = np.full(num_utterances, -np.inf, np.float32)
+    retried = np.zeros(num_utterances, np.bool_)
+    fits = lengths >= np.maximum(graphs.min_frames[graphs.graph_of], 1)
+    by_graph = np.flatnonzero(fits)[np.argsort(graphs.graph_of[fits], kind="stable")]
+    boost = np.zeros(gmm.num_pdfs, np.float32)
+    if silence_boost is not None:
+        boost[silence_boost[0]] = np.log(silence_boost[1])
+    for chunk in _chunks(by_graph, lengths):
+        graph_of = graphs.graph_of[chunk]
+        likes, like_offset = _graph_likelihoods(
+            graphs, gmm, frames, offsets, chunk, acoustic_scale, boost
+        )
+        frame_offset = np.concatenate(([0], np.cumsum(lengths[chunk])))
+        result = np.zeros(frame_offset[-1], np.int32)
+        chunk_score = np.empty(len(chunk), np.float32)
+        chunk_retried = np.zeros(len(chunk), np.bool_)
+        align_utterances(
+            likes,
+            like_offset,
+            frame_offset,
+            graph_of,
+            graphs.pdf_offset,
+            graphs.node_offset,
+            graphs.node_pdf,
+            graphs.initial,
+            graphs.first_arc,
+            graphs.arc_offset,
+            graphs.arc_source,
+            arc_score,
+            graphs.arc_transition,
+            np.float32(beam),
+            np.float32(retry_beam),
+            result,
+            chunk_score,
+            chunk_retried,
+        )
+        score[chunk] = chunk_score / lengths[chunk]
+        retried[chunk] = chunk_retried
+        for n, u in enumerate(chunk):
+            if np.isfinite(chunk_score[n]):
+                found = result[frame_offset[n] : frame_offset[n + 1]]
+                transition_ids[offsets[u] : offsets[u + 1]] = found
+    return Alignment(transition_ids, score, retried)
+
+
+def _chunks(utterances: NDArray[np.int64], lengths: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Runs of utterances of about CHUNK_FRAMES frames."""
+    if not len(utterances):
+        return []
+    bins = np.cumsum(lengths[utterances]) // CHUNK_FRAMES
+    return np.split(utterances, np.flatnonzero(np.diff(bins)) + 1)
+
+
+def _graph_likelihoods(
+    graphs: PackedGraphs,
+    gmm: AmDiagGmm,
+    frames: NDArray[np.float32],
+    offsets: NDArray[np.int64],
+    chunk: NDArray[np.int64],
+    acoustic_scale: float,
+    boost: NDArray[np.float32],
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Scaled log-likelihoods of each utterance's own pdfs, flat; and where each begins."""
+    graph_of = graphs.graph_of[chunk]
+    sizes = np.diff(offsets)[chunk] * np.diff(graphs.pdf_offset)[graph_of]
+    like_offset = np.concatenate(([0], np.cumsum(sizes))).astype(np.int64)
+    parts = []
+    for run in np.split(np.arange(len(chunk)), np.flatnonzero(np.diff(graph_of)) + 1):
+        pdfs = graphs.graphs[graph_of[run[0]]].pdfs
+        rows = np.concatenate([frames[offsets[u] : offsets[u + 1]] for u in chunk[run]])
+        likes = gmm.log_likelihoods(with_squares(rows), pdfs)
+        likes += boost[pdfs]
+        likes *= np.float32(acoustic_scale)
+        parts.append(likes.ravel())
+    return np.concatenate(parts), like_offset
+
+
+def align_equally(
+    graphs: PackedGraphs,
+    hmm: Hmm,
+    offsets: NDArray[np.int64],
+    utterance_ids: list[str],
+    seed: int,
+) -> Alignment:
+    """A first alignment without a model (Kaldi's align-equal-compiled).
+
+    The random choice of an utterance depends on its id alone, so sharding changes nothing.
+    """
+    num_utterances = len(offsets) - 1
+    transition_ids = np.zeros(offsets[-1], np.int32)
+    score = np.full(num_utterances, -np.inf, np.float32)
+    for u in range(num_utterances):
+        graph = graphs.graphs[graphs.graph_of[u]]
+        found = equal_alignment(
+            int(offsets[u + 1] - offsets[u]),
+            graph.initial,
+            graph.first_arc,
+            graph.arc_source,
+            graph.arc_transition,
+            hmm.transitions.is_self_loop,
+            np.random.default_rng([seed, zlib.crc32(utterance_ids[u].encode())]),
+        )
+        if found is not None:
+            transition_ids[offsets[u] : offsets[u + 1]] = found
+            score[u] = 0.0
+    return Alignment(transition_ids, score, np.zeros(num_utterances, np.bool_))

@@ -1,0 +1,138 @@
+"""fMLLR (constrained MLLR): an affine transform of each speaker's features.
+
+Source: Gales (1998), "Maximum likelihood linear transformations for HMM-based speech recognition",
+section 2.3 and appendix A; Kaldi's transform/fmllr-diag-gmm.cc (ComputeFmllrMatrixDiagGmmFull).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from pipeline.gmm.diag_gmm import AmDiagGmm
+from pipeline.gmm.statistics import FrameSort
+from pipeline.gmm.transform import speaker_frames
+from pipeline.gmm.weighted_moments import precision_and_pull, weighted_outer
+
+MIN_COUNT = 500.0  # frames; a speaker with fewer keeps the features
+NUM_ITERATIONS = 40
+
+
+@dataclass
+class SpeakerStatistics:
+    """beta: frames; linear (D, D + 1): K; quadratic (D, D + 1, D + 1): G_i."""
+
+    beta: float
+    linear: NDArray[np.float64]
+    quadratic: NDArray[np.float64]
+
+    def add(self, other: SpeakerStatistics) -> None:
+        """Sum of two shards."""
+        self.beta += other.beta
+        self.linear += other.linear
+        self.quadratic += other.quadratic
+
+
+@dataclass
+class FmllrStatistics:
+    """Statistics of all speakers."""
+
+    speakers: dict[str, SpeakerStatistics] = field(default_factory=dict)
+
+    def accumulate(
+        self,
+        posterior_model: AmDiagGmm,
+        target_model: AmDiagGmm,
+        posterior_frames: NDArray[np.float32],
+        frames: NDArray[np.float32],
+        offsets: NDArray[np.int64],
+        speakers: list[str],
+        sort: FrameSort,
+    ) -> None:
+        """Add aligned utterances.
+
+        Args:
+            posterior_frames: (sum T, D), what posteriors are computed on.
+            frames: (sum T, D), what the transforms will be applied to.
+            sort: aligned frames by pdf, silence left out.
+        """
+        precision, pull = precision_and_pull(posterior_model, target_model, posterior_frames, sort)
+        for speaker in sorted(set(speakers)):
+            rows = speaker_frames(offsets, speakers, speaker)
+            rows = rows[precision[rows, 0] > 0]
+            extended = np.hstack([frames[rows], np.ones((len(rows), 1), np.float32)])
+            found = SpeakerStatistics(
+                float(len(rows)),
+                pull[rows].T.astype(np.float64) @ extended,
+                weighted_outer(extended, precision[rows]),
+            )
+            if speaker in self.speakers:
+                self.speakers[speaker].add(found)
+            else:
+                self.speakers[speaker] = found
+
+
+def estimate_fmllr(
+    stats: FmllrStatistics, min_count: float = MIN_COUNT
+) -> tuple[dict[str, NDArray[np.float64]], float]:
+    """[A b] (D, D + 1) of every speaker with enough frames, and the mean gain a frame."""
+    transforms = {}
+    gain, frames = 0.0, 0.0
+    for speaker, own in sorted(stats.speakers.items()):
+        if own.beta < min_count:
+            continue
+        start = np.eye(len(own.linear), len(own.linear) + 1)
+        matrix = _sweep(own.beta, own.linear, own.quadratic, start.copy(), NUM_ITERATIONS)
+        gain += fmllr_objective(own, matrix) - fmllr_objective(own, start)
+        frames += own.beta
+        transforms[speaker] = matrix
+    return transforms, gain / max(frames, 1.0)
+
+
+def fmllr_objective(stats: SpeakerStatistics, matrix: NDArray[np.float64]) -> float:
+    """β log|A| + Σ_i w_i k_iᵀ - ½ w_i G_i w_iᵀ (Gales 1998, eq. 31)."""
+    _, log_det = np.linalg.slogdet(matrix[:, :-1])
+    quadratic = np.einsum("id,ide,ie->", matrix, stats.quadratic, matrix)
+    return float(stats.beta * log_det + (matrix * stats.linear).sum() - 0.5 * quadratic)
+
+
+@njit(cache=True)
+def _sweep(beta, linear, quadratic, matrix, num_iterations):
+    """Row-by-row maximisation; each row solves a quadratic equation (Gales 1998, eq. 32-34)."""
+    dim = linear.shape[0]
+    inverse = np.empty_like(quadratic)
+    for i in range(dim):
+        inverse[i] = np.linalg.inv(quadratic[i])
+    for _ in range(num_iterations):
+        moved = 0.0
+        unmix = np.linalg.inv(np.ascontiguousarray(matrix[:, :dim]))
+        for i in range(dim):
+            p = np.zeros(dim + 1)
+            p[:dim] = unmix[:, i]
+            g_p = inverse[i] @ p
+            g_k = inverse[i] @ linear[i]
+            a, b = p @ g_p, p @ g_k
+            root = np.sqrt(b * b + 4.0 * a * beta)
+            best_value, best_alpha = -np.inf, 0.0
+            for sign in (-1.0, 1.0):
+                alpha = (-b + sign * root) / (2.0 * a)
+                # Along the line w(α) = α G⁻¹p + G⁻¹k only these terms change.
+                value = beta * np.log(np.abs(alpha * a + b)) - 0.5 * alpha * alpha * a
+                if value > best_value:
+                    best_value, best_alpha = value, alpha
+            row = best_alpha * g_p + g_k
+            change = row - matrix[i]
+            moved = max(moved, np.abs(change).max())
+            left = unmix[:, i].copy()
+            across = np.ascontiguousarray(change[:dim]) @ unmix
+            scale = 1.0 + change[:dim] @ left
+            for r in range(dim):
+                for c in range(dim):
+                    unmix[r, c] -= left[r] * across[c] / scale
+            matrix[i] = row
+        if moved < 1e-6:
+            break
+    return matrix

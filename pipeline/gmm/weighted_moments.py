@@ -1,0 +1,47 @@
+"""What MLLT and fMLLR both need of each frame: its precision and its pull, averaged over Gaussians."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.gmm.diag_gmm import AmDiagGmm, with_squares
+from pipeline.gmm.statistics import FrameSort, posteriors
+
+
+def precision_and_pull(
+    posterior_model: AmDiagGmm,
+    target_model: AmDiagGmm,
+    posterior_frames: NDArray[np.float32],
+    sort: FrameSort,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """w_ti = Σ_m γ_tm / σ²_mi and k_ti = Σ_m γ_tm μ_mi / σ²_mi, both (T, D).
+
+    γ comes from ``posterior_model`` on ``posterior_frames``, μ and σ from ``target_model`` with the
+    same Gaussians (Kaldi's gmm-post-to-gpost: posteriors of the speaker-independent model). Frames
+    that ``sort`` leaves out stay zero.
+    """
+    inverse = (1.0 / target_model.variances).astype(np.float32)
+    pulled = (target_model.means / target_model.variances).astype(np.float32)
+    precision = np.zeros((len(posterior_frames), target_model.dim), np.float32)
+    pull = np.zeros_like(precision)
+    for pdf in range(posterior_model.num_pdfs):
+        owned = slice(posterior_model.offsets[pdf], posterior_model.offsets[pdf + 1])
+        for block in sort.blocks(pdf):
+            gamma, _ = posteriors(posterior_model, with_squares(posterior_frames[block]), pdf)
+            precision[block] = gamma @ inverse[owned]
+            pull[block] = gamma @ pulled[owned]
+    return precision, pull
+
+
+def weighted_outer(
+    frames: NDArray[np.float32], weights: NDArray[np.float32], block: int = 8192
+) -> NDArray[np.float64]:
+    """Σ_t w_ti x_t x_tᵀ for every i: (T, D), (T, K) -> (K, D, D)."""
+    num_weights, dim = weights.shape[1], frames.shape[1]
+    total = np.zeros((num_weights, dim, dim))
+    for t in range(0, len(frames), block):
+        rows, scale = frames[t : t + block], weights[t : t + block]
+        for i in range(num_weights):
+            total[i] += (rows * scale[:, i : i + 1]).T @ rows
+    return total
