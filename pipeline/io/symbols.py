@@ -21,12 +21,17 @@ class SymbolTable:
     """
 
     def __init__(self, names: Iterable[str] = ()) -> None:
-        """Number `names` from 1 in the given order."""
+        """Number `names` from 1 in the given order; a leading `<eps>` is 0 and may be left out.
+
+        Raises:
+            ValueError: a name is empty, holds white space, or comes twice.
+        """
         self._id_of: dict[str, int] = {}
         self._name_of: dict[int, str] = {}
         self._insert(EPSILON, 0)
-        for name in names:
-            self.add(name)
+        for position, name in enumerate(names):
+            if position > 0 or name != EPSILON:
+                self._insert(name, len(self._id_of))
 
     def _insert(self, name: str, symbol_id: int) -> None:
         if not name or name.split() != [name]:
@@ -42,6 +47,10 @@ class SymbolTable:
             self._insert(name, max(self._name_of) + 1)
         return self._id_of[name]
 
+    def id(self, name: str) -> int:
+        """Id of a name; KeyError if unknown."""
+        return self._id_of[name]
+
     def __getitem__(self, name: str) -> int:
         """Id of a name; KeyError if unknown."""
         return self._id_of[name]
@@ -49,6 +58,10 @@ class SymbolTable:
     def name(self, symbol_id: int) -> str:
         """Name of an id; KeyError if unknown."""
         return self._name_of[symbol_id]
+
+    def names(self) -> list[str]:
+        """All names in the order of their ids, `<eps>` first."""
+        return list(self)
 
     def get(self, name: str, default: int | None = None) -> int | None:
         """Id of a name, or `default`."""

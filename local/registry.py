@@ -1,0 +1,55 @@
+"""Which corpora there are, and where each one's files come from."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Protocol, cast
+
+from pipeline.data.corpus import Corpus
+from pipeline.io.errors import UserError
+
+
+class CorpusModule(Protocol):
+    """What each local/<corpus>.py offers; `download` only if its entry says "folder"."""
+
+    def prepare(self, corpus_dir: Path, options: dict[str, Any]) -> Corpus:
+        """Read the corpus's own layout; `options` are validated here."""
+
+    def download(self, target: Path) -> Path:
+        """Fetch and verify the corpus; return its folder, at or below `target`."""
+
+
+class Entry(NamedTuple):
+    """How to get at a corpus."""
+
+    module: str
+    source: Literal["folder", "made", "options"]  # real files; synthesised; named in its options
+
+
+CORPORA = {
+    "fsdd": Entry("local.fsdd", "folder"),
+    "yesno": Entry("local.yesno", "folder"),
+    "speech_commands": Entry("local.speech_commands", "folder"),
+    "demo": Entry("local.demo", "made"),
+    "kaldi_dir": Entry("local.kaldi_dir", "options"),
+}
+
+
+def find_entry(name: str) -> Entry:
+    """The entry of a corpus.
+
+    Raises:
+        UserError: there is none of that name.
+    """
+    if name not in CORPORA:
+        raise UserError(
+            f"corpus.name: {name}: unknown corpus; known are {', '.join(sorted(CORPORA))}, "
+            "or add local/<corpus>.py and its line in local/registry.py"
+        )
+    return CORPORA[name]
+
+
+def load_module(entry: Entry) -> CorpusModule:
+    """Import the corpus's module."""
+    return cast(CorpusModule, importlib.import_module(entry.module))

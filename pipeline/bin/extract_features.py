@@ -1,0 +1,57 @@
+"""Program: one shard of the utterances -> feats.ark, feats.scp and the list of rejects."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from pipeline.config import MfccOptions
+from pipeline.features.mfcc import Extractor, extract
+from pipeline.features.shards import Item, read_items, select_shard
+from pipeline.io.archive import write_matrices
+from pipeline.io.errors import run
+from pipeline.io.options import parse_options
+from pipeline.io.rejects import Reject, write_rejects
+
+CHUNK_UTTERANCES = 2000  # held in memory at a time
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--options", required=True, help="MfccOptions as JSON")
+    parser.add_argument("--data-dir", type=Path, required=True, help="folder of the data stage")
+    parser.add_argument("--shard", type=int, default=0, help="0 to num_shards - 1")
+    parser.add_argument("--num-threads", type=int, default=1)
+    parser.add_argument("--output-dir", type=Path, required=True, help="folder of this shard")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Extract the features of one shard."""
+    args = arguments()
+    options = parse_options(MfccOptions, args.options, "--options")
+    torch.set_num_threads(1)  # whole batches run in threads instead
+    items = select_shard(read_items(args.data_dir), args.shard, options.num_shards)
+    extractor = Extractor(options)
+    rejects: list[Reject] = []
+
+    def features(items: list[Item]) -> Iterator[tuple[str, np.ndarray]]:
+        for start in range(0, len(items), CHUNK_UTTERANCES):
+            chunk = extract(items[start : start + CHUNK_UTTERANCES], extractor, args.num_threads)
+            rejects.extend(chunk.rejects)
+            yield from ((supervision["id"], frames) for supervision, frames in chunk.features)
+
+    ark, scp = args.output_dir / "feats.ark", args.output_dir / "feats.scp"
+    count = write_matrices(ark, scp, features(items))
+    write_rejects(args.output_dir / "rejected.tsv", rejects)
+    print(f"{ark}: {count} utterances, {len(rejects)} rejected", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,81 @@
+"""Shards of feature extraction, and their union as one cuts manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from pipeline.data import manifests
+from pipeline.data.manifests import Manifest
+from pipeline.io.archive import ArchiveFiles, read_scp
+from pipeline.io.errors import UserError
+from pipeline.io.json_lines import read_json_lines
+
+Item = tuple[Manifest, Manifest]  # recording, supervision
+
+
+def read_items(data_dir: Path) -> list[Item]:
+    """(recording, supervision) of each utterance of a data folder, sorted by utterance id.
+
+    Raises:
+        UserError: a supervision names a recording that is not there.
+    """
+    recordings = {item["id"]: item for item in read_json_lines(data_dir / "recordings.jsonl.gz")}
+    items = []
+    for supervision in read_json_lines(data_dir / "supervisions.jsonl.gz"):
+        recording = recordings.get(supervision["recording_id"])
+        if recording is None:
+            raise UserError(
+                f"{data_dir}: {supervision['id']}: its recording {supervision['recording_id']} is "
+                "not in recordings.jsonl.gz; run the data stage again"
+            )
+        items.append((recording, supervision))
+    return sorted(items, key=lambda item: item[1]["id"])
+
+
+def select_shard(items: list[Item], shard: int, num_shards: int) -> list[Item]:
+    """Contiguous share number `shard` (0-based) of `num_shards`, sizes differing by at most one.
+
+    Raises:
+        UserError: there is no such shard.
+    """
+    if not 0 <= shard < num_shards:
+        raise UserError(f"shard {shard}: shards are numbered 0 to {num_shards - 1}")
+    bounds = [len(items) * i // num_shards for i in range(num_shards + 1)]
+    return items[bounds[shard] : bounds[shard + 1]]
+
+
+def merge_shards(
+    items: list[Item],
+    scp_paths: Iterable[Path],
+    kind: str,
+    frame_shift: float,
+    sampling_rate: int,
+) -> list[Manifest]:
+    """MonoCuts of all utterances that have features, sorted by utterance id.
+
+    Args:
+        scp_paths: feats.scp of every shard.
+        kind: name of the lhotse extractor.
+        frame_shift: seconds.
+    Raises:
+        UserError: an archive is damaged, or holds an utterance that the data does not.
+    """
+    of_id = {supervision["id"]: (recording, supervision) for recording, supervision in items}
+    cuts = []
+    for scp in scp_paths:
+        files = ArchiveFiles()
+        for utterance_id, place in read_scp(scp):
+            if utterance_id not in of_id:
+                raise UserError(
+                    f"{scp}: {utterance_id}: features of an utterance that is not in the data; "
+                    "delete the features folder and run again"
+                )
+            recording, supervision = of_id[utterance_id]
+            rows, columns = files.matrix(utterance_id, place).shape
+            shape = (int(rows), int(columns))
+            features = manifests.kaldi_features(
+                supervision, place, kind, shape, frame_shift, sampling_rate
+            )
+            cuts.append(manifests.cut(recording, supervision, features, features["duration"]))
+    return sorted(cuts, key=lambda cut: cut["id"])
