@@ -1,0 +1,48 @@
+"""Program: cuts and an alignment -> a hybrid network."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from pipeline.config import NnetOptions
+from pipeline.features.feature_set import load_feature_set
+from pipeline.hmm.model import Hmm
+from pipeline.io.errors import run
+from pipeline.io.options import parse_options
+from pipeline.io.rejects import write_rejects
+from pipeline.nnet.progress import ConsoleReporter
+from pipeline.nnet.targets import make_training_set
+from pipeline.nnet.train import train
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Read features and alignment, train, write the model beside a copy of its hmm.json."""
+    parser = argparse.ArgumentParser(prog="python -m pipeline.bin.train_nnet", description=__doc__)
+    parser.add_argument("--cuts", type=Path, required=True, help="cuts.jsonl.gz of the train set")
+    parser.add_argument("--cmvn", type=Path, required=True, help="its cmvn.ark")
+    parser.add_argument("--alignment", type=Path, required=True, help="transition_ids.scp")
+    parser.add_argument("--hmm", type=Path, required=True, help="hmm.json of the alignment's rung")
+    parser.add_argument("--options", required=True, help="NnetOptions as JSON")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--output-dir", type=Path, required=True)
+    args = parser.parse_args(arguments)
+    options = parse_options(NnetOptions, args.options, "--options")
+    hmm = Hmm.load(args.hmm)
+    features = load_feature_set(args.cuts, args.cmvn)
+    training = make_training_set(features, args.alignment, hmm.transitions)
+    with ConsoleReporter() as reporter:
+        if training.rejects:
+            names = ", ".join(reject.utterance_id for reject in training.rejects[:3])
+            reporter.message(
+                f"{len(training.rejects)} of {features.num_utterances} utterances have no "
+                f"alignment and are left out, e.g. {names}; "
+                f"all are in {args.output_dir / 'rejected.tsv'}"
+            )
+        write_rejects(args.output_dir / "rejected.tsv", training.rejects)
+        train(training, hmm.num_pdfs, options, args.seed, args.output_dir, reporter)
+    hmm.save(args.output_dir / "hmm.json")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,70 @@
+"""One JSON line for each training step, kept in step with the checkpoints."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+from pipeline.nnet.clipping import ClippingStatistics
+
+
+def finite(value: float) -> float | None:
+    """The value, or None (JSON has no NaN)."""
+    return value if math.isfinite(value) else None
+
+
+def step_record(
+    step: int,
+    epoch: int,
+    loss: float,
+    num_frames: int,
+    learning_rate: float,
+    clipping: ClippingStatistics,
+) -> dict[str, Any]:
+    """The line of one step; numbers that are not finite become null."""
+    return {
+        "step": step,
+        "epoch": epoch,
+        "loss": finite(loss),
+        "frames": num_frames,
+        "learning_rate": learning_rate,
+        "norm_before": finite(clipping.norm_before),
+        "norm_after": finite(clipping.norm_after),
+        "coefficient": finite(clipping.coefficient),
+        "clipped": clipping.clipped,
+        "skipped": clipping.skipped,
+        "norm_by_layer": {layer: finite(norm) for layer, norm in clipping.norm_by_layer.items()},
+    }
+
+
+class StepLog:
+    """Appends lines to a working file; lines later than a checkpoint are cut off on resuming."""
+
+    def __init__(self, path: Path, num_steps: int) -> None:
+        """Open `path` and keep its first `num_steps` lines."""
+        self._path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+        self._file = path.open("wb")
+        self._file.writelines(lines[:num_steps])
+        self._buffer: list[bytes] = []
+
+    def append(self, record: dict[str, Any]) -> None:
+        """Add one line; it reaches the disk with `flush`."""
+        self._buffer.append(json.dumps(record).encode() + b"\n")
+
+    def flush(self) -> None:
+        """Write all lines to the disk; to be called before a checkpoint is written."""
+        self._file.writelines(self._buffer)
+        self._buffer.clear()
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def close(self) -> bytes:
+        """Flush, close and return the whole log."""
+        self.flush()
+        self._file.close()
+        return self._path.read_bytes()

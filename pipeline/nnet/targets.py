@@ -1,0 +1,106 @@
+"""What the network learns: a pdf-id for each frame, from the alignment of a GMM rung."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.features.feature_set import FeatureSet
+from pipeline.hmm.transition_model import TransitionModel
+from pipeline.io.archive import read_int_vectors
+from pipeline.io.errors import UserError
+from pipeline.io.rejects import Reject
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Features and targets of the same U utterances.
+
+    Attributes:
+        features: the utterances that have an alignment, in the order of the manifest.
+        pdfs: (sum_T,) int64 pdf_id of each frame of `features`.
+        rejects: the utterances left out.
+    """
+
+    features: FeatureSet
+    pdfs: npt.NDArray[np.int64]
+    rejects: list[Reject]
+
+    def select(self, indices: list[int]) -> TrainingSet:
+        """The utterances at `indices`, in that order."""
+        offsets = self.features.offsets
+        blocks = [self.pdfs[offsets[i] : offsets[i + 1]] for i in indices]
+        pdfs = np.concatenate([*blocks, np.empty(0, np.int64)])
+        return TrainingSet(self.features.select(indices), pdfs, self.rejects)
+
+
+def make_training_set(
+    features: FeatureSet, alignment: Path, transitions: TransitionModel
+) -> TrainingSet:
+    """Join features with an archive of transition-ids.
+
+    Args:
+        features: the training utterances.
+        alignment: scp or ark, one transition_id a frame.
+        transitions: the transition model whose ids these are.
+    Raises:
+        UserError: no utterance has an alignment, an alignment has another length than its features,
+            or holds ids that the transition model does not know.
+    """
+    by_id = dict(read_int_vectors(alignment))
+    kept, pdfs, rejects = [], [], []
+    for i, utterance_id in enumerate(features.utterance_ids):
+        ids = by_id.get(utterance_id)
+        if ids is None:
+            remedy = "see rejected.tsv beside the alignment"
+            rejects.append(Reject(utterance_id, str(alignment), "has no alignment", remedy))
+            continue
+        if len(ids) != features.lengths[i]:
+            raise UserError(
+                f"{alignment}: {utterance_id}: {len(ids)} frames aligned, "
+                f"{features.lengths[i]} frames of features; align again with these features"
+            )
+        if len(ids) and not 1 <= ids.min() <= ids.max() <= transitions.num_transition_ids:
+            raise UserError(
+                f"{alignment}: {utterance_id}: transition-ids {ids.min()} to {ids.max()}, the "
+                f"model has 1 to {transitions.num_transition_ids}; give the alignment's hmm.json"
+            )
+        kept.append(i)
+        pdfs.append(transitions.pdf_of[ids].astype(np.int64))
+    if not kept:
+        raise UserError(
+            f"{alignment}: none of the {features.num_utterances} utterances has an alignment; "
+            "give the alignment of these utterances"
+        )
+    if rejects:
+        features = features.select(kept)
+    return TrainingSet(features, np.concatenate(pdfs), rejects)
+
+
+def log_priors(pdfs: npt.NDArray[np.int64], num_pdfs: int) -> npt.NDArray[np.float64]:
+    """(P,) log relative frequency of each pdf_id; one frame is added to each, so none is zero."""
+    counts = np.bincount(pdfs, minlength=num_pdfs) + 1.0
+    return np.log(counts / counts.sum())
+
+
+def hold_out(utterance_ids: Iterable[str], fraction: float, seed: int) -> list[bool]:
+    """Which utterances are held out: those with the smallest hash of seed and utterance_id.
+
+    At least one is held out and at least one is not; the choice of the others' order or presence
+    moves an utterance only at the border.
+
+    Raises:
+        UserError: there are fewer than two utterances.
+    """
+    ids = list(utterance_ids)
+    if len(ids) < 2:
+        raise UserError(f"training: {len(ids)} utterance(s); at least 2, one is held out")
+    digests = [hashlib.sha256(f"{seed}:{name}".encode()).digest() for name in ids]
+    count = min(max(1, round(fraction * len(ids))), len(ids) - 1)
+    chosen = set(sorted(range(len(ids)), key=lambda i: (digests[i], ids[i]))[:count])
+    return [i in chosen for i in range(len(ids))]

@@ -1,0 +1,292 @@
+"""Cross-entropy training of a hybrid network, from the first step to the model on disk."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from pipeline.config import NnetOptions
+from pipeline.io.atomic import write_bytes
+from pipeline.io.errors import UserError
+from pipeline.io.json_lines import write_json_lines
+from pipeline.nnet.averaging import EpochModels
+from pipeline.nnet.batches import IGNORED, Batch, FrameStore
+from pipeline.nnet.checkpoint import digest, read_checkpoint, restore, save_checkpoint
+from pipeline.nnet.clipping import make_clipper
+from pipeline.nnet.model import AcousticModel
+from pipeline.nnet.model_files import HybridModel, save_model
+from pipeline.nnet.optimization import Schedule, make_optimizer
+from pipeline.nnet.progress import Quiet, Reporter
+from pipeline.nnet.sampler import DurationBatches
+from pipeline.nnet.step_log import StepLog, finite, step_record
+from pipeline.nnet.targets import TrainingSet, hold_out, log_priors
+
+EVALUATION_FRAMES = 8000  # padded frames in a batch of held-out data
+
+
+@dataclass
+class EpochSums:
+    """Running sums of the present epoch."""
+
+    loss: float = 0.0  # over frames
+    frames: int = 0
+    steps: int = 0
+    clipped: int = 0
+    skipped: int = 0
+    seconds: float = 0.0
+
+
+@dataclass
+class State:
+    """What the training loop itself remembers; JSON."""
+
+    step: int = 0
+    sums: EpochSums = field(default_factory=EpochSums)
+    epochs: list[dict[str, Any]] = field(default_factory=list)  # lines of log.jsonl
+    best_epoch: int = 0  # 1-based; 0: none yet
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> State:
+        """Read back what `dataclasses.asdict` gave."""
+        return cls(data["step"], EpochSums(**data["sums"]), data["epochs"], data["best_epoch"])
+
+
+def train(
+    training: TrainingSet,
+    num_pdfs: int,
+    options: NnetOptions,
+    seed: int,
+    output_dir: Path,
+    reporter: Reporter | None = None,
+    on_step: Callable[[dict[str, Any]], None] | None = None,
+) -> HybridModel:
+    """Train a network and write model.safetensors, model.json, log.jsonl and steps.jsonl.
+
+    While it runs, checkpoints lie in `output_dir`/checkpoints; if one of the same training is found
+    there, it goes on from it and ends with the same bytes as if it had never stopped (on a CPU,
+    with the same number of threads).
+
+    Args:
+        training: features and targets, all of one width.
+        num_pdfs: P, outputs of the network.
+        options: shape, optimisation and clipping.
+        seed: for weights, order, held-out choice and dropout.
+        output_dir: gets the files.
+        reporter: is told of the progress.
+        on_step: gets each line of steps.jsonl after its step.
+    Raises:
+        UserError: too few utterances, or an epoch without one finite gradient.
+    """
+    reporter = reporter or Quiet()
+    settings = options.training
+    torch.set_num_threads(settings.num_threads)
+    torch.manual_seed(seed)
+    features = training.features
+    held_out = hold_out(features.utterance_ids, settings.held_out_fraction, seed)
+    train_set = training.select([i for i, held in enumerate(held_out) if not held])
+    delay = options.model.target_delay
+    store = FrameStore(train_set.features, train_set.pdfs, delay)
+    test_set = training.select([i for i, held in enumerate(held_out) if held])
+    test_store = FrameStore(test_set.features, test_set.pdfs, delay)
+
+    model = AcousticModel(options.model, features.dim, num_pdfs)
+    normalise_input(model, store)
+    hybrid = HybridModel(
+        model, torch.tensor(log_priors(training.pdfs, num_pdfs)).float(), options.prior_scale
+    )
+    optimizer = make_optimizer(model, settings)
+    schedule = Schedule(settings)
+    clipper = make_clipper(model, options.clipping, model.input_dim)
+    sampler = DurationBatches(store.num_frames, settings.batch_frames, seed)
+    state = State()
+
+    folder = output_dir / "checkpoints"
+    fingerprint = {
+        "options": options.model_dump(mode="json"),
+        "seed": seed,
+        "alignment": digest(training.pdfs),
+        "features": digest(features.utterance_ids, features.frames, features.offsets),
+        "dimensions": [features.dim, num_pdfs],
+    }
+    checkpoint, reason = read_checkpoint(folder, fingerprint)
+    if reason:
+        reporter.message(f"checkpoint ignored: {reason}")
+    if checkpoint is None:
+        shutil.rmtree(folder, ignore_errors=True)
+    else:
+        restore(checkpoint, model, optimizer)
+        schedule.load_state_dict(checkpoint.state["schedule"])
+        clipper.load_state_dict(checkpoint.state["clipper"])
+        sampler.load_state_dict(checkpoint.state["sampler"])
+        state = State.from_json(checkpoint.state["training"])
+        reporter.message(f"resumed from {folder} after step {state.step}")
+    epoch_models = EpochModels(folder, settings.average_last)
+    steps = StepLog(folder / "steps.jsonl", state.step)
+
+    def checkpoint_now() -> None:
+        steps.flush()
+        parts = {
+            "schedule": schedule.state_dict(),
+            "clipper": clipper.state_dict(),
+            "sampler": sampler.state_dict(),
+            "training": asdict(state),
+        }
+        save_checkpoint(folder, model, optimizer, parts, fingerprint)
+
+    reporter.message(
+        f"{options.model.type}: {model.num_parameters:,} parameters, {sum(store.num_frames):,} "
+        f"frames of {len(store.num_frames):,} utterances, {sum(test_store.num_frames):,} held out"
+    )
+    while sampler.epoch < settings.num_epochs and not _stops_early(state, options):
+        started = time.monotonic() - state.sums.seconds
+        plan = sampler.plan()
+        model.train()
+        while sampler.position < len(plan):
+            indices = plan[sampler.position]
+            progress = (sampler.epoch + sampler.position / len(plan)) / settings.num_epochs
+            rate = schedule.rate(state.step, progress)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+
+            batch = store.pad(indices)
+            optimizer.zero_grad(set_to_none=True)
+            loss = batch_loss(model, batch, settings.label_smoothing)
+            loss.backward()
+            clipping = clipper()
+            if not clipping.skipped:
+                optimizer.step()
+                clipper.after_step()
+
+            state.step += 1
+            sampler.position += 1
+            value = loss.item()
+            record = step_record(
+                state.step, sampler.epoch + 1, value, batch.num_frames, rate, clipping
+            )
+            if clipping.skipped:
+                names = [train_set.features.utterance_ids[i] for i in indices]
+                record |= {"culprit": clipping.culprit, "utterance_ids": names}
+                reporter.message(
+                    f"step {state.step} skipped: gradient of {clipping.culprit} is not finite, "
+                    f"loss {value:.4g}, {len(names)} utterances from {names[0]}"
+                )
+            steps.append(record)
+            _add(state.sums, record)
+            state.sums.seconds = time.monotonic() - started
+            reporter.advance(sampler.epoch + 1, progress, batch.num_frames, value)
+            if on_step is not None:
+                on_step(record)
+            if state.step % settings.checkpoint_steps == 0 and sampler.position < len(plan):
+                checkpoint_now()
+
+        _end_epoch(state, sampler.epoch + 1, rate, *evaluate(model, test_store))
+        schedule.end_epoch(state.epochs[-1]["held_out_loss"])
+        epoch_models.save(model, sampler.epoch + 1, state.best_epoch)
+        sampler.next_epoch()
+        checkpoint_now()
+        reporter.epoch(state.epochs[-1])
+
+    last = len(state.epochs) if settings.early_stopping_epochs is None else state.best_epoch
+    averaged = epoch_models.average(model, last)
+    write_bytes(output_dir / "steps.jsonl", steps.close())
+    write_json_lines(output_dir / "log.jsonl", state.epochs)
+    about = {"options": options.model_dump(mode="json"), "seed": seed, "epochs": averaged}
+    model.eval()
+    save_model(output_dir, hybrid, about)
+    shutil.rmtree(folder)
+    return hybrid
+
+
+def batch_loss(model: AcousticModel, batch: Batch, label_smoothing: float = 0.0) -> Tensor:
+    """Mean cross-entropy (nats) over the frames of a batch that have a target."""
+    logits = model(batch.features, batch.lengths)
+    return functional.cross_entropy(
+        logits.flatten(0, 1),
+        batch.targets.flatten(),
+        ignore_index=IGNORED,
+        label_smoothing=label_smoothing,
+    )
+
+
+@torch.inference_mode()
+def evaluate(model: AcousticModel, store: FrameStore) -> tuple[float, float]:
+    """Mean cross-entropy (nats a frame) and share of frames whose best pdf_id is the target."""
+    model.eval()
+    loss, correct, frames = 0.0, 0, 0
+    for indices in store.batches_by_length(EVALUATION_FRAMES):
+        batch = store.pad(indices)
+        logits = model(batch.features, batch.lengths).flatten(0, 1)
+        targets = batch.targets.flatten()
+        loss += functional.cross_entropy(
+            logits, targets, ignore_index=IGNORED, reduction="sum"
+        ).item()
+        correct += int((logits.argmax(dim=1) == targets).sum())
+        frames += batch.num_frames
+    return loss / frames, correct / frames
+
+
+@torch.inference_mode()
+def normalise_input(model: AcousticModel, store: FrameStore) -> None:
+    """Estimate the front end's mean and variance on all frames of `store`, in float64."""
+    total = torch.zeros(model.front_end.dim, dtype=torch.float64)
+    squares = torch.zeros_like(total)
+    for indices in store.batches_by_length(EVALUATION_FRAMES):
+        batch = store.pad(indices)
+        real = torch.arange(batch.features.shape[1]) < store.lengths[indices].unsqueeze(1)
+        frames = model.front_end.add_deltas(batch.features)[real].double()
+        total += frames.sum(dim=0)
+        squares += frames.square().sum(dim=0)
+    mean = total / sum(store.num_frames)
+    model.front_end.set_normalisation(mean, squares / sum(store.num_frames) - mean.square())
+
+
+def _add(sums: EpochSums, record: dict[str, Any]) -> None:
+    sums.steps += 1
+    sums.clipped += record["clipped"]
+    sums.skipped += record["skipped"]
+    if record["loss"] is not None:
+        sums.loss += record["loss"] * record["frames"]
+        sums.frames += record["frames"]
+
+
+def _end_epoch(
+    state: State, epoch: int, learning_rate: float, held_out_loss: float, accuracy: float
+) -> None:
+    """Turn the sums of an epoch into its line of log.jsonl."""
+    sums = state.sums
+    if sums.skipped == sums.steps or not math.isfinite(held_out_loss):
+        raise UserError(
+            f"training: epoch {epoch}: {sums.skipped} of {sums.steps} gradients and the held-out "
+            f"loss {held_out_loss:.3g}: not finite; lower learning_rate or clip the gradients"
+        )
+    state.epochs.append(
+        {
+            "epoch": epoch,
+            "steps": state.step,
+            "loss": finite(sums.loss / sums.frames),
+            "held_out_loss": held_out_loss,
+            "frame_accuracy": accuracy,
+            "learning_rate": learning_rate,
+            "clipping_rate": sums.clipped / sums.steps,
+            "skipped_steps": sums.skipped,
+            "frames_per_second": sums.frames / max(sums.seconds, 1e-9),
+            "seconds": sums.seconds,
+        }
+    )
+    best = min(state.epochs, key=lambda record: record["held_out_loss"])
+    state.best_epoch = best["epoch"]
+    state.sums = EpochSums()
+
+
+def _stops_early(state: State, options: NnetOptions) -> bool:
+    patience = options.training.early_stopping_epochs
+    return patience is not None and len(state.epochs) - state.best_epoch >= patience
