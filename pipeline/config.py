@@ -32,9 +32,7 @@ class CorpusOptions(Options):
     """Which corpus, where it lies, and what its preparation needs."""
 
     name: Name  # module local/<name>.py
-    dir: str | None = (
-        None  # the corpus folder; default: $CORPORA_DIR/<name>, else a verified download
-    )
+    dir: str | None = None  # the corpus folder; default: $CORPORA_DIR/<name>, else a verified download
     max_rejected_fraction: Fraction = 0.2  # more bad utterances than this stops the run
     options: dict[str, Any] = Field(default_factory=dict)  # for local/<name>.py, validated there
 
@@ -58,9 +56,7 @@ class LangOptions(Options):
 
     silence_phones: tuple[str, ...] = ("SIL",)
     optional_silence: str = "SIL"
-    silence_probability: Annotated[float, Field(ge=0, lt=1)] = (
-        0.5  # between words; 0: no optional silence
-    )
+    silence_probability: Annotated[float, Field(ge=0, lt=1)] = 0.5  # between words; 0: no optional silence
     position_dependent: bool = False
     unknown_word: str | None = None  # e.g. <UNK>; its pronunciation must be in the lexicon
 
@@ -83,9 +79,7 @@ class GmmOptions(Options):
     beam: Positive = 10.0  # alignment, in scaled costs
     retry_beam: Positive = 40.0
     boost_silence: Positive = 1.0
-    max_training_utterances: int | None = (
-        None  # mono: only the shortest ones, as Kaldi's recipes do
-    )
+    max_training_utterances: int | None = None  # mono: only the shortest ones, as Kaldi's recipes do
     num_shards: Count = 1  # data is read and accumulated shard by shard
 
 
@@ -110,9 +104,7 @@ class ModelOptions(Options):
     layer_norm: bool = False
     splice_context: Annotated[int, Field(ge=0)] = 0  # input frames each side
     deltas: Annotated[int, Field(ge=0, le=2)] = 0  # order of delta features appended
-    target_delay: Annotated[int, Field(ge=0)] = (
-        0  # frames the output lags the input (unidirectional)
-    )
+    target_delay: Annotated[int, Field(ge=0)] = 0  # frames the output lags the input (not blstm)
 
     @model_validator(mode="after")
     def _fits_type(self) -> ModelOptions:
@@ -234,9 +226,7 @@ class Config(Options):
         seen: list[str] = []
         for name, rung in self.gmm.items():
             if rung.type == "mono" and rung.alignment is not None:
-                raise ValueError(
-                    f"gmm.{name}.alignment: mono starts from equal alignment; remove it"
-                )
+                raise ValueError(f"gmm.{name}.alignment: mono starts from equal alignment; remove it")
             if rung.type != "mono" and rung.alignment not in seen:
                 raise ValueError(f"gmm.{name}.alignment: must name an earlier rung, one of {seen}")
             seen.append(name)
@@ -276,9 +266,7 @@ def merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in changes.items():
         old = merged.get(key)
-        merged[key] = (
-            merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
-        )
+        merged[key] = merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
     return merged
 
 
@@ -294,9 +282,7 @@ def load_config(path: Path, changes: dict[str, Any] | None = None) -> Config:
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ConfigError(
-            f"{path}: no such configuration; recipes are the folders of recipes/"
-        ) from None
+        raise ConfigError(f"{path}: no such configuration; recipes are the folders of recipes/") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(raw, dict):
