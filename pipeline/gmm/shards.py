@@ -8,16 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.features.feature_set import FeatureSet
+from pipeline.config import GmmOptions
+from pipeline.features.feature_set import FeatureSet, load_feature_set
 from pipeline.gmm.aligner import PackedGraphs
 from pipeline.gmm.transform import FeatureTransform, SpeakerTransforms, apply_fmllr
 from pipeline.hmm.lang import Lang
 from pipeline.hmm.model import Hmm
+from pipeline.io.archive import read_int_vectors
+from pipeline.io.errors import UserError
+from pipeline.io.json_lines import read_json_lines
 
 
 @dataclass
@@ -85,3 +90,49 @@ class Shard:
 def single_shard(features: FeatureSet) -> list[Shard]:
     """All data as one shard in memory."""
     return [Shard(0, lambda: features)]
+
+
+def make_shards(cuts: Path, cmvn: Path, options: GmmOptions, scratch: Path) -> list[Shard]:
+    """Shards of a set of cuts: utterance u belongs to shard u mod ``num_shards``.
+
+    ``max_training_utterances`` keeps the shortest ones, as Kaldi's subset_data_dir --shortest.
+    """
+    lengths = [cut["features"]["num_frames"] for cut in read_json_lines(cuts)]
+    kept = np.arange(len(lengths))
+    limit = options.max_training_utterances
+    if limit is not None and limit < len(lengths):
+        kept = np.sort(np.argsort(lengths, kind="stable")[:limit])
+    if options.num_shards == 1:
+        chosen = kept.tolist()
+        return [Shard(0, lambda: load_feature_set(cuts, cmvn, indices=chosen))]
+    return [
+        Shard(
+            number,
+            partial(load_feature_set, cuts, cmvn, indices=kept[number :: options.num_shards].tolist()),
+            scratch,
+        )
+        for number in range(options.num_shards)
+    ]
+
+
+def attach_alignments(shards: list[Shard], scp: Path) -> None:
+    """Give every shard its alignments from an archive; an utterance without one gets zeros.
+
+    Raises:
+        UserError: an alignment is not as long as the utterance's features.
+    """
+    for shard in shards:
+        features = shard.features()
+        transition_ids = np.zeros(features.num_frames, np.int32)
+        for utterance_id, values in read_int_vectors(scp):
+            index = features.index_of.get(utterance_id)
+            if index is None:
+                continue
+            low, high = features.offsets[index], features.offsets[index + 1]
+            if len(values) != high - low:
+                raise UserError(
+                    f"{scp}: {utterance_id}: {len(values)} frames aligned, features have "
+                    f"{high - low}; run the alignment stage again"
+                )
+            transition_ids[low:high] = values
+        shard.alignment = transition_ids
