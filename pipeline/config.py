@@ -17,6 +17,10 @@ Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 
+# Stages that are not a GMM rung or a network; a split's folder also holds folders of these names.
+STAGE_NAMES = ("data", "features", "lang", "align", "graph", "decode", "score", "report")
+RUN_FOLDERS = ("data", "features", "lang", "logs", "report")  # beside the splits' folders
+
 
 class ConfigError(ValueError):
     """A configuration that is not valid; the message is one line that names the file and the key."""
@@ -46,6 +50,7 @@ class MfccOptions(Options):
     frame_shift_ms: Positive = 10.0
     num_mel_bins: Count = 23
     num_ceps: Count = 13  # mfcc only
+    use_energy: bool = False  # log energy instead of C0 (mfcc only); Kaldi's recipes say false
     low_freq: float = 20.0  # Hz
     high_freq: float = 0.0  # Hz; 0 or less: offset from Nyquist
     num_shards: Count = 1  # extraction jobs; changing it renames the shards below
@@ -222,6 +227,20 @@ class Config(Options):
     models: tuple[Name, ...] | None = None  # which are decoded; default: every rung and network
 
     @model_validator(mode="after")
+    def _free_names(self) -> Config:
+        for key, names, taken in (
+            ("splits", self.splits, RUN_FOLDERS),
+            ("gmm", self.gmm, STAGE_NAMES),
+            ("nnet", self.nnet, STAGE_NAMES),
+        ):
+            for name in names:
+                if name in taken:
+                    raise ValueError(f"{key}: the name '{name}' is taken; choose another")
+        if len(set(self.splits)) != len(self.splits):
+            raise ValueError("splits: a name stands twice")
+        return self
+
+    @model_validator(mode="after")
     def _references(self) -> Config:
         seen: list[str] = []
         for name, rung in self.gmm.items():
@@ -262,9 +281,12 @@ def _first_error(error: ValidationError) -> str:
 
 
 def merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """Deep merge: mappings are merged key by key, everything else is replaced."""
+    """Deep merge: mappings are merged key by key, everything else is replaced, null removes a key."""
     merged = dict(base)
     for key, value in changes.items():
+        if value is None:
+            merged.pop(key, None)
+            continue
         old = merged.get(key)
         merged[key] = merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
     return merged

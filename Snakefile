@@ -1,0 +1,69 @@
+# From a corpus to word error rates: `snakemake --config recipe=fsdd` (default: demo).
+# Every other key of --config changes the recipe's configuration: 'nnet={"lstm": {"prior_scale": 0.8}}'.
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, workflow.basedir)
+
+from pipeline.code_digest import CodeDigests
+from pipeline.config import ConfigError
+from pipeline.workflow import (
+    any_of,
+    arguments,
+    hmm_of,
+    load_recipe,
+    loglikes,
+    program_environment,
+    stage_files,
+    start_files,
+    to_json,
+)
+
+try:
+    RECIPE = load_recipe(config)
+except ConfigError as error:
+    sys.exit(f"error: {error}")
+
+ROOT = RECIPE.root
+STAGES = stage_files(RECIPE)
+CODE = CodeDigests(
+    Path(workflow.basedir), cache=Path(workflow.basedir, ".snakemake", "code.json")
+)
+os.environ.update(
+    program_environment(
+        os.environ, conda=bool(workflow.deployment_settings.deployment_method)
+    )
+)
+
+
+wildcard_constraints:
+    split=any_of(RECIPE.splits),
+    set="train|test",
+    shard="[0-9]+",
+    rung=any_of(RECIPE.gmm),
+    net=any_of(RECIPE.nnet),
+    model=any_of(RECIPE.decoded_models),
+    grammar=any_of(RECIPE.grammars),
+    decoder=any_of(RECIPE.decode.decoders),
+
+
+rule all:
+    default_target: True
+    input:
+        STAGES["report"],
+
+
+include: "pipeline/rules/data.smk"
+include: "pipeline/rules/features.smk"
+include: "pipeline/rules/lang.smk"
+include: "pipeline/rules/gmm.smk"
+include: "pipeline/rules/align.smk"
+include: "pipeline/rules/nnet.smk"
+include: "pipeline/rules/graph.smk"
+include: "pipeline/rules/decode.smk"
+include: "pipeline/rules/score.smk"
+include: "pipeline/rules/report.smk"
+
+
+CODE.save()

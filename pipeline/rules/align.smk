@@ -1,0 +1,36 @@
+# A trained rung -> one transition-id a frame of its training set.
+
+
+rule align_gmm:
+    # rejected.tsv (utterances that cannot be aligned) is not declared: it must survive a failure.
+    input:
+        rules.prepare_lang.output,
+        rules.merge_features.input.shards,
+        rules.train_gmm.output,
+        lang=rules.prepare_lang.output.lang,
+        cuts=f"{ROOT}/{{split}}/data/train/cuts.jsonl.gz",
+        cmvn=f"{ROOT}/{{split}}/data/train/cmvn.ark",
+        hmm=rules.train_gmm.output.hmm,
+    output:
+        ark=f"{ROOT}/{{split}}/{{rung}}/alignment/transition_ids.ark",
+        scp=f"{ROOT}/{{split}}/{{rung}}/alignment/transition_ids.scp",
+        scores=f"{ROOT}/{{split}}/{{rung}}/alignment/scores.tsv",
+        ctm=f"{ROOT}/{{split}}/{{rung}}/alignment/ctm",
+    log:
+        f"{ROOT}/logs/{{split}}/{{rung}}/align.log",
+    conda:
+        "../../environment.yml"
+    threads: 2
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        lang_dir=subpath(input.lang, parent=True),
+        model_dir=subpath(input.hmm, parent=True),
+        options=to_json(RECIPE.align),
+        output_dir=subpath(output.ark, parent=True),
+        code=CODE.of("pipeline.bin.align_gmm"),
+    shell:
+        "python -m pipeline.bin.align_gmm --lang {params.lang_dir:q} --cuts {input.cuts:q}"
+        " --cmvn {input.cmvn:q} --model-dir {params.model_dir:q} --options {params.options:q}"
+        " --output-dir {params.output_dir:q} &> {log:q}"

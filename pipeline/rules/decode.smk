@@ -1,0 +1,154 @@
+# Log-likelihoods of the test set, then the search with each decoder.
+
+
+rule nnet_loglikes:
+    input:
+        rules.merge_features.input.shards,
+        rules.train_nnet.output,
+        model=rules.train_nnet.output.model,
+        cuts=f"{ROOT}/{{split}}/data/test/cuts.jsonl.gz",
+        cmvn=f"{ROOT}/{{split}}/data/test/cmvn.ark",
+    output:
+        ark=f"{ROOT}/{{split}}/decode/{{net}}/loglikes.ark",
+        scp=f"{ROOT}/{{split}}/decode/{{net}}/loglikes.scp",
+    log:
+        f"{ROOT}/logs/{{split}}/decode/{{net}}_loglikes.log",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        model_dir=subpath(input.model, parent=True),
+        code=CODE.of("pipeline.bin.nnet_loglikes"),
+    shell:
+        "python -m pipeline.bin.nnet_loglikes --cuts {input.cuts:q} --cmvn {input.cmvn:q}"
+        " --model-dir {params.model_dir:q} --num-threads {threads}"
+        " --output-ark {output.ark:q} --output-scp {output.scp:q} &> {log:q}"
+
+
+rule gmm_loglikes:
+    input:
+        rules.merge_features.input.shards,
+        rules.train_gmm.output,
+        hmm=rules.train_gmm.output.hmm,
+        cuts=f"{ROOT}/{{split}}/data/test/cuts.jsonl.gz",
+        cmvn=f"{ROOT}/{{split}}/data/test/cmvn.ark",
+    output:
+        ark=f"{ROOT}/{{split}}/decode/{{rung}}/loglikes.ark",
+        scp=f"{ROOT}/{{split}}/decode/{{rung}}/loglikes.scp",
+    log:
+        f"{ROOT}/logs/{{split}}/decode/{{rung}}_loglikes.log",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        model_dir=subpath(input.hmm, parent=True),
+        code=CODE.of("pipeline.bin.gmm_loglikes"),
+    shell:
+        "python -m pipeline.bin.gmm_loglikes --cuts {input.cuts:q} --cmvn {input.cmvn:q}"
+        " --model-dir {params.model_dir:q} --output-ark {output.ark:q}"
+        " --output-scp {output.scp:q} &> {log:q}"
+
+
+rule adapted_loglikes:
+    # A first search finds the words by which each speaker's fMLLR transform is estimated.
+    input:
+        rules.merge_features.input.shards,
+        rules.train_gmm.output,
+        rules.prepare_lang.output,
+        lang=rules.prepare_lang.output.lang,
+        hmm=rules.train_gmm.output.hmm,
+        graph=f"{ROOT}/{{split}}/graph/{{rung}}/{{grammar}}/HCLG.fst",
+        summary=f"{ROOT}/{{split}}/graph/{{rung}}/{{grammar}}/graph.json",
+        cuts=f"{ROOT}/{{split}}/data/test/cuts.jsonl.gz",
+        cmvn=f"{ROOT}/{{split}}/data/test/cmvn.ark",
+    output:
+        ark=f"{ROOT}/{{split}}/decode/{{rung}}/{{grammar}}/loglikes.ark",
+        scp=f"{ROOT}/{{split}}/decode/{{rung}}/{{grammar}}/loglikes.scp",
+    log:
+        f"{ROOT}/logs/{{split}}/decode/{{rung}}_{{grammar}}_loglikes.log",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        lang_dir=subpath(input.lang, parent=True),
+        model_dir=subpath(input.hmm, parent=True),
+        options=to_json(RECIPE.decode, exclude=["decoders", "num_shards"]),
+        code=CODE.of("pipeline.bin.gmm_loglikes"),
+    shell:
+        "python -m pipeline.bin.gmm_loglikes --cuts {input.cuts:q} --cmvn {input.cmvn:q}"
+        " --model-dir {params.model_dir:q} --graph {input.graph:q} --lang {params.lang_dir:q}"
+        " --options {params.options:q} --output-ark {output.ark:q} --output-scp {output.scp:q}"
+        " &> {log:q}"
+
+
+rule decode_kaldi:
+    input:
+        graph=rules.make_graph.output.hclg,
+        summary=rules.make_graph.output.summary,
+        hmm=rules.make_graph.input.hmm,
+        words=rules.prepare_lang.output.words,
+        loglikes=lambda wildcards: loglikes(
+            RECIPE, f"{ROOT}/{wildcards.split}", wildcards.model, wildcards.grammar
+        ),
+        ark=lambda wildcards: loglikes(
+            RECIPE, f"{ROOT}/{wildcards.split}", wildcards.model, wildcards.grammar
+        ).replace(".scp", ".ark"),
+    output:
+        hypotheses=f"{ROOT}/{{split}}/decode/{{model}}/{{grammar}}/kaldi/hypotheses.jsonl",
+        lattices=f"{ROOT}/{{split}}/decode/{{model}}/{{grammar}}/kaldi/lattices.jsonl.gz",
+    log:
+        f"{ROOT}/logs/{{split}}/decode/{{model}}_{{grammar}}_kaldi.log",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        options=to_json(RECIPE.decode, exclude=["decoders", "num_shards"]),
+        output_dir=subpath(output.hypotheses, parent=True),
+        code=CODE.of("pipeline.bin.decode_kaldi"),
+    shell:
+        "python -m pipeline.bin.decode_kaldi --graph {input.graph:q} --hmm {input.hmm:q}"
+        " --words {input.words:q} --loglikes {input.loglikes:q} --options {params.options:q}"
+        " --output-dir {params.output_dir:q} &> {log:q}"
+
+
+rule decode_k2:
+    # k2 lives in an environment of its own, since it needs an older torch.
+    input:
+        graph=rules.decode_kaldi.input.graph,
+        summary=rules.decode_kaldi.input.summary,
+        hmm=rules.decode_kaldi.input.hmm,
+        words=rules.decode_kaldi.input.words,
+        loglikes=rules.decode_kaldi.input.loglikes,
+        ark=rules.decode_kaldi.input.ark,
+    output:
+        hypotheses=f"{ROOT}/{{split}}/decode/{{model}}/{{grammar}}/k2/hypotheses.jsonl",
+        lattices=f"{ROOT}/{{split}}/decode/{{model}}/{{grammar}}/k2/lattices.jsonl.gz",
+    log:
+        f"{ROOT}/logs/{{split}}/decode/{{model}}_{{grammar}}_k2.log",
+    conda:
+        "../envs/k2.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        options=to_json(RECIPE.decode, exclude=["decoders", "num_shards"]),
+        output_dir=subpath(output.hypotheses, parent=True),
+        code=CODE.of("pipeline.bin.decode_k2"),
+    shell:
+        "\"${{K2_PYTHON:?no Python has k2; run 'make setup' or set K2_PYTHON}}\""
+        " -m pipeline.bin.decode_k2 --graph {input.graph:q} --hmm {input.hmm:q}"
+        " --words {input.words:q} --loglikes {input.loglikes:q} --options {params.options:q}"
+        " --output-dir {params.output_dir:q} &> {log:q}"

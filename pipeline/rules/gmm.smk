@@ -1,0 +1,41 @@
+# The ladder of GMM-HMMs: each rung is one job for a split, its iterations run inside.
+
+
+rule train_gmm:
+    input:
+        unpack(
+            lambda wildcards: start_files(
+                RECIPE, f"{ROOT}/{wildcards.split}", wildcards.rung
+            )
+        ),
+        rules.prepare_lang.output,
+        rules.merge_features.input.shards,
+        lang=rules.prepare_lang.output.lang,
+        cuts=f"{ROOT}/{{split}}/data/train/cuts.jsonl.gz",
+        cmvn=f"{ROOT}/{{split}}/data/train/cmvn.ark",
+    output:
+        hmm=f"{ROOT}/{{split}}/{{rung}}/hmm.json",
+        gmm=f"{ROOT}/{{split}}/{{rung}}/gmm.safetensors",
+        transform=f"{ROOT}/{{split}}/{{rung}}/transform.safetensors",
+        history=f"{ROOT}/{{split}}/{{rung}}/log.jsonl",
+    log:
+        f"{ROOT}/logs/{{split}}/{{rung}}/train.log",
+    conda:
+        "../../environment.yml"
+    threads: 2
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        lang_dir=subpath(input.lang, parent=True),
+        start=lambda wildcards, input: arguments(
+            source_hmm=input.get("source_hmm"), alignment=input.get("alignment")
+        ),
+        options=lambda wildcards: to_json(RECIPE.gmm[wildcards.rung]),
+        align_options=to_json(RECIPE.align),
+        output_dir=subpath(output.hmm, parent=True),
+        code=CODE.of("pipeline.bin.train_gmm"),
+    shell:
+        "python -m pipeline.bin.train_gmm --lang {params.lang_dir:q} --cuts {input.cuts:q}"
+        " --cmvn {input.cmvn:q} {params.start} --options {params.options:q}"
+        " --align-options {params.align_options:q} --output-dir {params.output_dir:q} &> {log:q}"

@@ -1,0 +1,48 @@
+# Lexicon -> phones, words, silence model; options of a grammar -> G.
+
+
+rule prepare_lang:
+    input:
+        lexicon=rules.prepare_data.output.lexicon,
+    output:
+        lang=f"{ROOT}/lang/lang.json",
+        phones=f"{ROOT}/lang/phones.txt",
+        words=f"{ROOT}/lang/words.txt",
+        lexicon=f"{ROOT}/lang/lexicon.txt",
+    log:
+        f"{ROOT}/logs/lang.log",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        options=to_json(RECIPE.lang),
+        output_dir=subpath(output.lang, parent=True),
+        code=CODE.of("pipeline.bin.prepare_lang"),
+    shell:
+        "python -m pipeline.bin.prepare_lang --lexicon {input.lexicon:q}"
+        " --options {params.options:q} --output-dir {params.output_dir:q} &> {log:q}"
+
+
+rule make_grammar:
+    input:
+        **rules.prepare_lang.output,
+    output:
+        g=f"{ROOT}/lang/grammars/{{grammar}}/G.fst",
+    log:
+        f"{ROOT}/logs/grammars/{{grammar}}.log",
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        lang_dir=subpath(input.lang, parent=True),
+        options=lambda wildcards: to_json(RECIPE.grammars[wildcards.grammar]),
+        code=CODE.of("pipeline.bin.make_grammar"),
+    shell:
+        "python -m pipeline.bin.make_grammar --lang {params.lang_dir:q}"
+        " --grammar {params.options:q} --output {output.g:q} &> {log:q}"

@@ -1,0 +1,38 @@
+# Alignments -> a hybrid network.
+
+
+rule train_nnet:
+    # No digest of the code here: hours of training should not be lost to an edit; force the stage
+    # to train again. Checkpoints are not declared, so that they survive a failure and training
+    # resumes from them.
+    input:
+        unpack(
+            lambda wildcards: start_files(
+                RECIPE, f"{ROOT}/{wildcards.split}", wildcards.net
+            )
+        ),
+        rules.merge_features.input.shards,
+        cuts=f"{ROOT}/{{split}}/data/train/cuts.jsonl.gz",
+        cmvn=f"{ROOT}/{{split}}/data/train/cmvn.ark",
+    output:
+        model=f"{ROOT}/{{split}}/{{net}}/model.safetensors",
+        description=f"{ROOT}/{{split}}/{{net}}/model.json",
+        hmm=f"{ROOT}/{{split}}/{{net}}/hmm.json",
+        history=f"{ROOT}/{{split}}/{{net}}/log.jsonl",
+    log:
+        f"{ROOT}/logs/{{split}}/{{net}}/train.log",
+    conda:
+        "../../environment.yml"
+    threads: lambda wildcards: RECIPE.nnet[wildcards.net].training.num_threads
+    resources:
+        mem_mb=4000,
+        runtime=1440,
+    params:
+        options=lambda wildcards: to_json(RECIPE.nnet[wildcards.net]),
+        seed=RECIPE.seed,
+        output_dir=subpath(output.model, parent=True),
+    shell:
+        "python -m pipeline.bin.train_nnet --cuts {input.cuts:q} --cmvn {input.cmvn:q}"
+        " --alignment {input.alignment:q} --hmm {input.source_hmm:q}"
+        " --options {params.options:q} --seed {params.seed} --output-dir {params.output_dir:q}"
+        " &> {log:q}"

@@ -1,0 +1,190 @@
+"""What the Snakefile and the command line share: recipes, stages and their files."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shlex
+import sys
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from pipeline.config import Config, ConfigError, load_config
+from pipeline.decode import k2_environment
+from pipeline.io.errors import UserError
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+DEFAULT_RECIPE = "demo"
+
+
+def known_recipes(folder: Path = REPOSITORY / "recipes") -> list[str]:
+    """Names of the recipes, sorted."""
+    return sorted(path.parent.name for path in folder.glob("*/config.yaml"))
+
+
+def load_recipe(settings: Mapping[str, Any], folder: Path = REPOSITORY / "recipes") -> Config:
+    """The configuration of the recipe that `settings["recipe"]` names, changed by the other keys.
+
+    Args:
+        settings: what Snakemake read from --config and --configfile. `null` (or nothing at all)
+            as a value puts the key back to its default.
+    Raises:
+        ConfigError: one line.
+    """
+    changes = {str(key): _with_null(value) for key, value in settings.items()}
+    recipe = str(changes.pop("recipe", DEFAULT_RECIPE))
+    path = folder / recipe / "config.yaml"
+    if not path.is_file():
+        known = ", ".join(known_recipes(folder)) or "none"
+        raise ConfigError(f"recipe {recipe}: there is no {shown(path)}; known are {known}")
+    config = load_config(shown(path), changes)
+    if config.recipe != recipe:
+        raise ConfigError(f"{shown(path)}: recipe: {config.recipe}: must be the folder's name")
+    return config
+
+
+def shown(path: Path) -> Path:
+    """The path as a reader of a message knows it: relative to the working directory if below."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def _with_null(value: Any) -> Any:
+    """Snakemake hands nested values of --config as text: recognise null in them."""
+    if isinstance(value, Mapping):
+        return {str(key): _with_null(below) for key, below in value.items()}
+    return None if value == "null" else value
+
+
+def to_json(
+    options: BaseModel,
+    include: Collection[str] | None = None,
+    exclude: Collection[str] | None = None,
+) -> str:
+    """A section of the configuration for a program's command line, keys in fixed order."""
+    values = options.model_dump(
+        mode="json",
+        include=set(include) if include is not None else None,
+        exclude=set(exclude) if exclude is not None else None,
+    )
+    return json.dumps(values, sort_keys=True, separators=(",", ":"))
+
+
+def any_of(names: Collection[str]) -> str:
+    """Regular expression of a wildcard that takes one of the names, and nothing else."""
+    return "|".join(sorted(names)) or "(?!)"
+
+
+# Stages: what a user calls the parts of a run, and the files that stand for them.
+
+
+def stage_files(config: Config) -> dict[str, list[str]]:
+    """Stage name -> files that its jobs write (one for each job), in the order of the flow."""
+    root = config.root
+    folders = [f"{root}/{split}" for split in config.splits]
+    cells = [(folder, model) for folder in folders for model in config.decoded_models]
+    searches = [
+        f"{folder}/decode/{model}/{grammar}/{decoder}"
+        for folder, model in cells
+        for grammar in config.grammars
+        for decoder in config.decode.decoders
+    ]
+    stages = {
+        "data": [f"{root}/data/supervisions.jsonl.gz"],
+        "features": [
+            *(f"{root}/features/{i}/feats.scp" for i in range(config.features.num_shards)),
+            f"{root}/features/cuts.jsonl.gz",
+            *(
+                f"{f}/data/{s}/{name}"
+                for f in folders
+                for s in ("train", "test")
+                for name in ("cuts.jsonl.gz", "cmvn.ark")
+            ),
+        ],
+        "lang": [f"{root}/lang/lang.json"],
+        **{rung: [f"{folder}/{rung}/hmm.json" for folder in folders] for rung in config.gmm},
+        "align": [
+            f"{folder}/{rung}/alignment/transition_ids.scp"
+            for folder in folders
+            for rung in config.gmm
+        ],
+        **{net: [f"{folder}/{net}/model.json" for folder in folders] for net in config.nnet},
+        "graph": [
+            *(f"{root}/lang/grammars/{grammar}/G.fst" for grammar in config.grammars),
+            *(
+                f"{folder}/graph/{model}/{grammar}/HCLG.fst"
+                for folder, model in cells
+                for grammar in config.grammars
+            ),
+        ],
+        "decode": [
+            *dict.fromkeys(
+                loglikes(config, folder, model, grammar)
+                for folder, model in cells
+                for grammar in config.grammars
+            ),
+            *(f"{search}/hypotheses.jsonl" for search in searches),
+        ],
+        "score": [f"{search}/wer.json" for search in searches],
+        "report": [f"{root}/report/index.html"],
+    }
+    return stages
+
+
+def loglikes(config: Config, folder: str, model: str, grammar: str) -> str:
+    """Log-likelihoods (scp) that a search reads.
+
+    Only a speaker-adapted model needs a first search, and so a grammar, to make them.
+    """
+    adapted = model in config.gmm and config.gmm[model].type == "sat"
+    return f"{folder}/decode/{model}/{f'{grammar}/' if adapted else ''}loglikes.scp"
+
+
+def start_files(config: Config, folder: str, model: str) -> dict[str, str]:
+    """Files of the rung from whose alignment this rung or network starts; none for mono."""
+    options = config.nnet[model] if model in config.nnet else config.gmm[model]
+    earlier = options.alignment
+    if earlier is None:
+        return {}
+    return {
+        "source_hmm": f"{folder}/{earlier}/hmm.json",
+        "alignment": f"{folder}/{earlier}/alignment/transition_ids.scp",
+        "alignment_ark": f"{folder}/{earlier}/alignment/transition_ids.ark",
+    }
+
+
+def arguments(**values: str | None) -> str:
+    """Options of a program that are only there when they have a value, quoted for the shell."""
+    given = ((f"--{name.replace('_', '-')}", value) for name, value in values.items() if value)
+    return shlex.join(part for pair in given for part in pair)
+
+
+def hmm_of(config: Config, folder: str, model: str) -> str:
+    """hmm.json whose pdf-ids the model scores: a network has its rung's."""
+    rung = config.nnet[model].alignment if model in config.nnet else model
+    return f"{folder}/{rung}/hmm.json"
+
+
+# Surroundings of the programs.
+
+
+def program_environment(environment: Mapping[str, str], conda: bool) -> dict[str, str]:
+    """Variables for the jobs: `python` is the one that runs Snakemake, K2_PYTHON the one for k2.
+
+    Args:
+        conda: Snakemake makes the environments of the rules, whose `python` is then the right one.
+    """
+    changed = {"PYTHONPATH": _before(str(REPOSITORY), environment.get("PYTHONPATH"))}
+    if conda:
+        return {**changed, k2_environment.VARIABLE: "python"}
+    changed["PATH"] = _before(str(Path(sys.executable).parent), environment.get("PATH"))
+    with contextlib.suppress(UserError):  # only the jobs that need it complain
+        changed[k2_environment.VARIABLE] = k2_environment.k2_python(REPOSITORY, environment)
+    return changed
+
+
+def _before(first: str, rest: str | None) -> str:
+    return os.pathsep.join([first, *([rest] if rest else [])])
