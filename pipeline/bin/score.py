@@ -6,11 +6,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from pipeline.config import DecodeOptions
 from pipeline.io.atomic import write_json
 from pipeline.io.errors import UserError, run
+from pipeline.io.options import parse_options
 from pipeline.score.hypotheses import Setting, read_hypotheses
 from pipeline.score.references import read_references
 from pipeline.score.scoring import score
@@ -26,12 +25,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=1, help="of the bootstrap")
     parser.add_argument("--output-dir", type=Path, required=True)
     args = parser.parse_args(arguments)
-    try:
-        options = DecodeOptions.model_validate_json(args.options)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UserError(f"--options: {where}: {first['msg']}; give DecodeOptions as JSON") from None
+    options = parse_options(DecodeOptions, args.options, "--options")
     references = read_references(args.cuts)
     table = read_hypotheses(args.hypotheses)
     try:
