@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import warnings
 from pathlib import Path
 
 import torch
@@ -27,6 +28,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--output-scp", type=Path, required=True)
     parser.add_argument("--num-threads", type=int, default=1)
     args = parser.parse_args(arguments)
+    warnings.filterwarnings("ignore", "LSTM with projections is not supported with oneDNN")
     torch.set_num_threads(args.num_threads)
     model = load_model(args.model_dir)
     features = load_feature_set(args.cuts, args.cmvn)

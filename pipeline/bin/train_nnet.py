@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import warnings
 from pathlib import Path
 
 from pipeline.config import NnetOptions
@@ -27,6 +28,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--output-dir", type=Path, required=True)
     args = parser.parse_args(arguments)
+    warnings.filterwarnings("ignore", "LSTM with projections is not supported with oneDNN")
     options = parse_options(NnetOptions, args.options, "--options")
     hmm = Hmm.load(args.hmm)
     features = load_feature_set(args.cuts, args.cmvn)

@@ -49,12 +49,16 @@ class FrontEnd(nn.Module):
             streams.append(stream)
         return torch.cat(streams, dim=2)
 
-    def forward(self, features: Tensor) -> Tensor:
+    def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
         """Deltas, mean and variance normalisation, splicing in the order of time."""
         normalised = (self.add_deltas(features) - self.mean) * self.scale
         if self.splice_context == 0:
             return normalised
         num_frames = normalised.shape[1]
+        if len(self.filters) > 1:  # deltas differ in the padding: repeat each last frame again
+            time = torch.arange(num_frames, device=lengths.device)
+            time = torch.minimum(time, lengths.unsqueeze(1) - 1)  # [N, T]
+            normalised = normalised.gather(1, time.unsqueeze(2).expand_as(normalised))
         padded = repeat_edges(normalised, self.splice_context)
         shifts = range(2 * self.splice_context + 1)
         return torch.cat([padded[:, s : s + num_frames] for s in shifts], dim=2)

@@ -51,7 +51,7 @@ class AcousticModel(nn.Module):
     def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
         """`features` (N, T, F) padded by repeating last frames, `lengths` (N,) -> (N, T, P)."""
         shape = Lengths(lengths, features.shape[1])
-        frames = self.front_end(features)
+        frames = self.front_end(features, lengths)
         for layer in self.layers:
             frames = layer(frames, shape)
         return self.output(frames)
