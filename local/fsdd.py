@@ -7,22 +7,21 @@ name, tests on that speaker and trains on the other five.
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
 from local.digits import DIGIT_WORDS, digit_lexicon
 from pipeline.config import Options
 from pipeline.data.corpus import Corpus, Splits, Utterance
-from pipeline.data.download import digest_of_files, fetch, unpack
+from pipeline.data.download import fetch_corpus, verify_files
 from pipeline.io.errors import UserError
 from pipeline.io.options import validate_options
 from pipeline.io.rejects import Reject
 
-URL = "https://github.com/Jakobovski/free-spoken-digit-dataset/archive/26eb9aa.tar.gz"
-# pipeline.data.download.digest_of_files over recordings/*.wav: GitHub packs anew at each request.
+HOME = "https://github.com/Jakobovski/free-spoken-digit-dataset/archive"
+URLS = (f"{HOME}/26eb9aa.tar.gz", f"{HOME}/refs/heads/master.tar.gz")
+# Of recordings/*.wav, by pipeline.data.download.digest_of_files: GitHub packs anew each time.
 WAVS_SHA256 = "04e1baae96c6a26e39c623f2b01d0182ddae627ba0ac02a3cdc17ba2af99fd9b"
 FILE_NAME = re.compile(r"([0-9])_([a-z]+)_([0-9]+)\.(wav|opus|flac)")
 NUM_TEST_INDICES = 5
@@ -38,20 +37,11 @@ def download(target: Path) -> Path:
     Raises:
         UserError: no connection, or other recordings than expected (then nothing is kept).
     """
-    folder = target / "fsdd"
-    if not folder.is_dir():
-        archive = fetch(URL, target / "fsdd.tar.gz")
-        unpacked = unpack(archive, target / "unpacked")
-        roots = [path.parent for path in unpacked.glob("*/recordings")]
-        found = digest_of_files(roots[0], roots[0].glob("recordings/*.wav")) if roots else "none"
-        if found != WAVS_SHA256:
-            shutil.rmtree(unpacked)
-            archive.unlink()
-            raise UserError(f"{URL}: recordings have digest {found}, expected {WAVS_SHA256}")
-        os.replace(roots[0], folder)
-        shutil.rmtree(unpacked)
-        archive.unlink()
-    return folder
+
+    def verify(folder: Path) -> None:
+        verify_files(folder, "recordings/*.wav", WAVS_SHA256)
+
+    return fetch_corpus(URLS, target, "*/recordings", None, verify)
 
 
 def prepare(corpus_dir: Path, options: dict[str, Any]) -> Corpus:

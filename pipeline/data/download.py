@@ -11,7 +11,7 @@ import urllib.error
 import urllib.request
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -154,3 +154,62 @@ def unpack(archive: Path, target: Path) -> Path:
     except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, FileExistsError) as error:
         raise UserError(f"{archive}: damaged archive ({error}); delete it and run again") from None
     return target
+
+
+def fetch_corpus(
+    urls: Sequence[str],
+    target: Path,
+    marker: str,
+    sha256: str | None,
+    verify: Callable[[Path], None],
+) -> Path:
+    """Download an archive, unpack and verify it; return the corpus folder, `target`/corpus.
+
+    A corpus that stands there already was verified before, and is returned at once.
+
+    Args:
+        urls: the same archive's addresses, tried in turn.
+        marker: glob of one path in the archive; the folder that holds it is the corpus's.
+        sha256: of the archive; None where its host packs it anew at each request.
+        verify: raises UserError if the corpus folder does not hold what it should.
+    Raises:
+        UserError: the last address's failure, or the archive is not what was expected; then
+            nothing of it is kept.
+    """
+    folder = target / "corpus"
+    if folder.is_dir():
+        return folder
+    failure: UserError | None = None
+    for url in urls:
+        archive = target / url.rpartition("/")[2]
+        unpacked = target / "unpacked"
+        try:
+            unpack(fetch(url, archive, sha256), unpacked)
+            found = sorted(unpacked.glob(marker))
+            if not found:
+                raise UserError(f"{url}: holds no {marker}; set corpus.dir to a copy of the corpus")
+            verify(found[0].parent)
+            os.replace(found[0].parent, folder)
+        except UserError as error:
+            failure = error
+            archive.unlink(missing_ok=True)
+        else:
+            archive.unlink()
+            return folder
+        finally:
+            shutil.rmtree(unpacked, ignore_errors=True)
+    raise failure or UserError("no address to download from; set corpus.dir")
+
+
+def verify_files(corpus_dir: Path, pattern: str, expected: str) -> None:
+    """Compare the files that match `pattern` with their known `digest_of_files`.
+
+    Raises:
+        UserError: another digest.
+    """
+    found = digest_of_files(corpus_dir, corpus_dir.glob(pattern))
+    if found != expected:
+        raise UserError(
+            f"{corpus_dir.name}/{pattern}: the files have digest {found}, expected {expected}; "
+            "they were changed at their home: set corpus.dir to another copy"
+        )

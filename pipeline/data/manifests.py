@@ -48,9 +48,10 @@ def cut(
 
     Args:
         frame_duration: number of frames times the frame shift, seconds. lhotse wants features to
-            cover that long a time, so the cut spans it (up to one window less than the audio).
+            cover that long a time, so the cut spans it: with Kaldi's snip_edges up to one window
+            less than the audio. The supervision, counted from the cut's start, keeps its length.
     """
-    spoken = {**supervision, "start": 0.0, "duration": frame_duration}
+    spoken = {**supervision, "start": 0.0}
     return {
         "id": supervision["id"],
         "start": supervision["start"],
@@ -61,6 +62,12 @@ def cut(
         "recording": recording,
         "type": "MonoCut",
     }
+
+
+def supervision_of(cut: Manifest) -> Manifest:
+    """The supervision of a cut of one, counted from the start of the recording again."""
+    spoken = cut["supervisions"][0]
+    return {**spoken, "start": cut["start"] + spoken["start"]}
 
 
 def kaldi_features(

@@ -84,7 +84,10 @@ def _offsets(lengths: Sequence[int]) -> npt.NDArray[np.int64]:
 
 
 def load_feature_set(
-    cuts_path: Path | str, cmvn_path: Path | str | None = None, norm_vars: bool = False
+    cuts_path: Path | str,
+    cmvn_path: Path | str | None = None,
+    norm_vars: bool = False,
+    indices: Sequence[int] | None = None,
 ) -> FeatureSet:
     """Read the features that a cuts manifest points to, normalised a speaker if `cmvn_path`.
 
@@ -92,12 +95,15 @@ def load_feature_set(
         cuts_path: lhotse MonoCuts, one supervision each, features in Kaldi archives.
         cmvn_path: archive of (2, F + 1) statistics by speaker; None leaves the frames as they are.
         norm_vars: divide by the standard deviation too.
+        indices: which lines of the manifest to read, ascending; None: all.
     Returns:
         The utterances in the order of the manifest.
     Raises:
         UserError: no cuts, an archive is damaged, or its sizes are not those of the manifest.
     """
     cuts = list(read_json_lines(cuts_path))
+    if indices is not None:
+        cuts = [cuts[i] for i in indices]
     if not cuts:
         raise UserError(f"{cuts_path}: holds no utterance; see rejected.tsv of the data stage")
     offsets = _offsets([cut["features"]["num_frames"] for cut in cuts])

@@ -29,7 +29,7 @@ from pipeline.io.rejects import Reject
 Frames = npt.NDArray[np.float32]
 SAMPLE_SCALE = 32768.0  # Kaldi reads 16-bit samples without scaling them to [-1, 1]
 ENERGY_FLOOR = float(np.finfo(np.float32).eps)  # feat/feature-window.cc takes log(max(x, epsilon))
-BATCH_SECONDS = 120.0  # of padded audio in one call of the layer
+BATCH_SECONDS = 10.0  # of padded audio in one call of the layer; more no longer fits the cache
 
 
 class _Mfcc(Wav2MFCC):
@@ -70,8 +70,10 @@ def make_layer(options: MfccOptions) -> torch.nn.Module:
         warnings.filterwarnings("ignore", message=".*snip_edges.*")
         if options.type == "fbank":
             layer = Wav2LogFilterBank(**common, use_energy=False)
-        else:
+        elif options.use_energy:
             layer = _Mfcc(**common, num_ceps=options.num_ceps, use_energy=True)
+        else:
+            layer = Wav2MFCC(**common, num_ceps=options.num_ceps, use_energy=False)
     module: torch.nn.Module = layer.double().eval()
     return module
 

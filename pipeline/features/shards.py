@@ -51,6 +51,7 @@ def merge_shards(
     kind: str,
     frame_shift: float,
     sampling_rate: int,
+    ignore_unknown: bool = False,
 ) -> list[Manifest]:
     """MonoCuts of all utterances that have features, sorted by utterance id.
 
@@ -58,6 +59,7 @@ def merge_shards(
         scp_paths: feats.scp of every shard.
         kind: name of the lhotse extractor.
         frame_shift: seconds.
+        ignore_unknown: pass over features of utterances that the data does not have.
     Raises:
         UserError: an archive is damaged, or holds an utterance that the data does not.
     """
@@ -67,6 +69,8 @@ def merge_shards(
         files = ArchiveFiles()
         for utterance_id, place in read_scp(scp):
             if utterance_id not in of_id:
+                if ignore_unknown:
+                    continue
                 raise UserError(
                     f"{scp}: {utterance_id}: features of an utterance that is not in the data; "
                     "delete the features folder and run again"
