@@ -30,7 +30,7 @@ DELTA = 2.0**-17  # costs are rounded to multiples of it (Kaldi: 2**-10, an erro
 
 @dataclass(frozen=True)
 class Graph:
-    """HCLG (transition-ids in, words out), and what is worth knowing about its making."""
+    """HCLG (transition-ids in, words out); its sizes, seconds, and what its input labels mean."""
 
     fst: Fst
     summary: dict[str, Any]
@@ -97,6 +97,8 @@ def make_graph(lang: Lang, grammar: Fst, hmm: Hmm, options: GraphOptions) -> Gra
         "input_epsilons": int((arrays.ilabel == EPSILON).sum()),
         "seconds": round(time.monotonic() - began, 3),
         "options": options.model_dump(),
+        "num_pdfs": hmm.num_pdfs,
+        "pdf_of_transition_id": " ".join(map(str, hmm.transitions.pdf_of[1:])),
         "stages": stages,
     }
     return Graph(arrays, summary)

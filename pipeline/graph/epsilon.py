@@ -6,17 +6,18 @@ semiring, and a stochastic FST stays stochastic, since reweighting adds in the l
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from pipeline.graph.fst import Fst
 
 _GONE = -1
+COMPILE_ABOVE = 50_000  # arcs; below, importing numba takes longer than the work
 
 
-@njit(cache=True)
 def _log_add(a: float, b: float) -> float:
     """-log(exp(-a) + exp(-b))."""
     low, high = min(a, b), max(a, b)
@@ -25,13 +26,11 @@ def _log_add(a: float, b: float) -> float:
     return low - np.log1p(np.exp(low - high))
 
 
-@njit(cache=True)
 def _combine(ilabel: Any, olabel: Any, a: int, b: int) -> bool:
     """Whether arc a followed by arc b is one arc: at most one label on each side."""
     return not ((ilabel[a] != 0 and ilabel[b] != 0) or (olabel[a] != 0 and olabel[b] != 0))
 
 
-@njit(cache=True)
 def _remove(
     start: int,
     final: Any,
@@ -194,12 +193,25 @@ def _padded(column: Any, capacity: int) -> Any:
     return out
 
 
-@njit(cache=True)
 def _sources(head: Any, link: Any, used: int) -> Any:
+    """Source state of each arc, found along all lists at once: (used,)."""
     source = np.zeros(used, np.int64)
-    for s in range(head.shape[0]):
-        a = head[s]
-        while a >= 0:
-            source[a] = s
-            a = link[a]
+    states = np.flatnonzero(head >= 0)
+    arcs = head[states]
+    while len(arcs):
+        source[arcs] = states
+        arcs = link[arcs]
+        states, arcs = states[arcs >= 0], arcs[arcs >= 0]
     return source
+
+
+@cache
+def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function and those it calls as machine code."""
+    from numba import njit
+    from numba.extending import register_jitable
+
+    for helper in (_log_add, _combine):
+        register_jitable(helper)
+    compiled: Callable[..., Any] = njit(cache=True)(function)
+    return compiled

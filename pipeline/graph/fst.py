@@ -61,6 +61,19 @@ class Fst:
             seen[self.nextstate[seen[source]]] = True
         return seen
 
+    def subset(self, chosen: NDArray[np.bool_]) -> Fst:
+        """The FST with the chosen arcs alone."""
+        counts = np.bincount(self.source[chosen], minlength=self.num_states)
+        return Fst(
+            self.start,
+            self.final,
+            np.concatenate(([0], np.cumsum(counts))).astype(np.int64),
+            self.ilabel[chosen],
+            self.olabel[chosen],
+            self.cost[chosen],
+            self.nextstate[chosen],
+        )
+
     @classmethod
     def from_arcs(
         cls,

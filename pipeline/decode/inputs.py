@@ -1,0 +1,104 @@
+"""What a search reads: the graph with the meaning of its labels, words, and log-likelihoods."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.graph.fst import Fst
+from pipeline.graph.openfst import read_fst
+from pipeline.io.archive import read_matrices
+from pipeline.io.errors import UserError
+from pipeline.io.rejects import Reject
+from pipeline.io.symbols import SymbolTable
+
+
+@dataclass(frozen=True)
+class SearchGraph:
+    """HCLG, and what its labels mean."""
+
+    fst: Fst
+    pdf_of: NDArray[np.int32]  # by transition_id, entry 0 is -1
+    num_pdfs: int
+    words: SymbolTable
+
+    @classmethod
+    def read(cls, path: Path, words: Path) -> SearchGraph:
+        """Read HCLG.fst, graph.json beside it, and words.txt; check that the labels agree.
+
+        k2 does not check label spaces: a wrong one would give silent nonsense.
+
+        Raises:
+            UserError: a file is missing or damaged, or labels lie outside their tables.
+        """
+        fst = read_fst(path)
+        table = SymbolTable.read(words)
+        beside = path.with_name("graph.json")
+        try:
+            meta = json.loads(beside.read_text(encoding="utf-8"))
+            pdf_of = np.array([-1, *map(int, meta["pdf_of_transition_id"].split())], np.int32)
+            num_pdfs = int(meta["num_pdfs"])
+        except (KeyError, ValueError, AttributeError) as error:
+            raise UserError(f"{beside}: damaged ({error}); make the graph again") from None
+        if fst.start < 0 or not np.isfinite(fst.final).any():
+            raise UserError(f"{path}: the graph accepts nothing; check the grammar")
+        lowest, highest = int(fst.ilabel.min(initial=0)), int(fst.ilabel.max(initial=0))
+        if lowest < 0 or highest >= len(pdf_of) or int(pdf_of.max(initial=-1)) >= num_pdfs:
+            raise UserError(
+                f"{path}: input label {highest} but {beside} knows {len(pdf_of) - 1} "
+                "transition-ids; make the graph again"
+            )
+        if len(table) <= int(fst.olabel.max(initial=0)):
+            raise UserError(f"{words}: it lacks words of {path}; give the lang of the graph")
+        return cls(fst, pdf_of, num_pdfs, table)
+
+    def check_model(self, path: Path) -> None:
+        """Check that hmm.json has as many transition-ids as the graph.
+
+        Raises:
+            UserError: it has not, or is damaged.
+        """
+        try:
+            number = len(json.loads(path.read_text(encoding="utf-8"))["log_prob"])
+        except (KeyError, ValueError, TypeError) as error:
+            raise UserError(f"{path}: damaged model ({error}); run its stage again") from None
+        if number != len(self.pdf_of) - 1:
+            raise UserError(
+                f"{path}: {number} transition-ids, the graph has {len(self.pdf_of) - 1}; "
+                "make the graph from this model"
+            )
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """Log-likelihoods of one utterance: (T, P) float32, T > 0, all finite."""
+
+    utterance_id: str
+    log_likes: NDArray[np.float32]
+
+
+def read_utterances(path: Path, num_pdfs: int, rejects: list[Reject]) -> Iterator[Utterance]:
+    """Good utterances of an scp or ark; the others are added to ``rejects``.
+
+    Raises:
+        UserError: damaged archive, or a matrix of another width than the graph's pdfs.
+    """
+    for utterance_id, matrix in read_matrices(path):
+        if matrix.shape[1] != num_pdfs and matrix.size:
+            raise UserError(
+                f"{path}: utterance {utterance_id}: {matrix.shape[1]} columns, but the graph has "
+                f"{num_pdfs} pdfs; use the graph of the same model"
+            )
+        if not matrix.shape[0]:
+            reason = "no frames"
+        elif not np.isfinite(matrix).all():
+            reason = "log-likelihoods that are not finite"
+        else:
+            yield Utterance(utterance_id, np.ascontiguousarray(matrix, np.float32))
+            continue
+        rejects.append(Reject(utterance_id, str(path), reason, "check its features and the model"))

@@ -1,0 +1,220 @@
+"""Word lattices: a search's lattice reduced to arcs of one word each.
+
+Between two word arcs only the best way is kept, under the scale of the search; a node is the state
+that a word arc leads to. So every sequence of words keeps its best cost, and the alignment behind
+it. One line of lattices.jsonl.gz:
+
+    utterance_id, num_frames, reached_final, lm_weight (the scale under which ways were chosen);
+    frame: [frame at which each node lies]; node 0 is the start, arcs lead to higher nodes;
+    arcs: [[source, target, word, acoustic_cost, graph_cost, [transition_id, ...]], ...];
+    final: [[node, acoustic_cost, graph_cost, [transition_id, ...]], ...].
+
+Costs are -log and not scaled. A path's cost is that of its arcs and of the final entry of its last
+node; its transition_ids are one a frame, in the order that a reordered HCLG has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.decode.lattice import LatticeBatch, Levels
+from pipeline.decode.rows import Column, cheapest, spread
+
+Costs = NDArray[np.float64]
+DECIMALS = 4
+SLACK = 1e-6  # of the beam, so that rounding never cuts the best path
+
+
+class _Tokens:
+    """Best ways from a node to a state with no word between; those of a state are consecutive.
+
+    ``parent`` is the token of the way without its last arc, -1 for the empty way.
+    """
+
+    def __init__(self, num_states: int) -> None:
+        self.first = np.zeros(num_states, np.int64)  # by state
+        self.count = np.zeros(num_states, np.int64)
+        self.origin = np.zeros(0, np.int64)  # state of the node
+        self.cost = np.zeros(0)  # scaled
+        self.parent = np.zeros(0, np.int64)
+        self.arc = np.zeros(0, np.int64)
+
+    def add(self, state: Column, origin: Column, cost: Costs, parent: Column, arc: Column) -> None:
+        """Add tokens sorted by state, of states that have none yet."""
+        states, begins, counts = np.unique(state, return_index=True, return_counts=True)
+        self.first[states], self.count[states] = len(self.cost) + begins, counts
+        self.origin = np.append(self.origin, origin)
+        self.cost = np.append(self.cost, cost)
+        self.parent = np.append(self.parent, parent)
+        self.arc = np.append(self.arc, arc)
+
+    def spread(self, states: Column) -> tuple[Column, Column]:
+        """For each of some states, each of its tokens: (row of ``states``, token)."""
+        return spread(self.first, self.count, states)
+
+    def ways(self, token: Column, last: Column) -> tuple[Column, Column]:
+        """Arcs of some ways, each with one more arc behind (-1: none): (all arcs, arcs of each)."""
+        steps = [last]
+        while (token >= 0).any():
+            steps.append(np.where(token >= 0, self.arc[token], -1))
+            token = np.where(token >= 0, self.parent[token], -1)
+        table = np.stack(steps[::-1], axis=1)
+        there = table >= 0
+        return table[there], there.sum(axis=1)
+
+
+def _distances(batch: LatticeBatch, cost: Costs) -> tuple[Costs, Costs]:
+    """Least cost from the start to each state, and from each state to the end: (S,), (S,)."""
+    forward = np.full(batch.num_states, np.inf)
+    forward[batch.start] = 0.0
+    for arcs, begins, targets in batch.levels:
+        forward[targets] = np.minimum.reduceat(forward[batch.source[arcs]] + cost[arcs], begins)
+    backward = np.full(batch.num_states, np.inf)
+    backward[batch.final] = 0.0
+    for arcs, begins, sources in Levels.of(batch.num_states, batch.target, batch.source):
+        backward[sources] = np.minimum.reduceat(backward[batch.target[arcs]] + cost[arcs], begins)
+    return forward, backward
+
+
+def word_lattices(
+    batch: LatticeBatch, lm_weight: float, beam: float, name: Callable[[int], str]
+) -> list[dict[str, Any]]:
+    """Word lattices of a batch, in its order, as the lines of lattices.jsonl.gz.
+
+    Ways that are on no path within ``beam`` (in scaled costs) of the best are left out.
+
+    Args:
+        name: the word of a word id.
+    """
+    cost = batch.acoustic.astype(np.float64) / lm_weight + batch.graph
+    forward, backward = _distances(batch, cost)
+    limit = np.repeat(forward[batch.final] + beam + SLACK, np.diff(batch.first_state))
+    frame = np.zeros(batch.num_states, np.int64)
+    level = np.zeros(batch.num_states, np.int64)
+    tokens = _Tokens(batch.num_states)
+    links: list[tuple[Column, Column]] = []  # (token, word arc) of each arc between nodes
+    none = np.full(len(batch.start), -1)
+    tokens.add(batch.start, batch.start, np.zeros(len(none)), none, none)
+    for number, (arcs, begins, targets) in enumerate(batch.levels, 1):
+        level[targets] = number
+        frame[targets] = (frame[batch.source[arcs]] + (batch.transition_id[arcs] > 0))[begins]
+        row, token = tokens.spread(batch.source[arcs])
+        arc = arcs[row]
+        origin, total = tokens.origin[token], tokens.cost[token] + cost[arc]
+        target = batch.target[arc]
+        kept = forward[origin] + total + backward[target] <= limit[target]
+        arc, token, origin, target = arc[kept], token[kept], origin[kept], target[kept]
+        total, word = total[kept], batch.words[arc].astype(np.int64)
+        spoken = np.flatnonzero(word)
+        best = spoken[cheapest(total[spoken], target[spoken], origin[spoken], word[spoken])]
+        links.append((token[best], arc[best]))
+        nodes = np.unique(target[best])
+        # The new tokens: ways that go on without a word, and an empty way from each new node.
+        silent = np.flatnonzero(word == 0)
+        nowhere = np.full(len(nodes), -1)
+        state = np.concatenate((target[silent], nodes))
+        origin = np.concatenate((origin[silent], nodes))
+        total = np.concatenate((total[silent], np.zeros(len(nodes))))
+        token = np.concatenate((token[silent], nowhere))
+        arc = np.concatenate((arc[silent], nowhere))
+        best = cheapest(total, state, origin)
+        tokens.add(state[best], origin[best], total[best], token[best], arc[best])
+    link_token, link_arc = (np.concatenate(column) for column in zip(*links, strict=True))
+    _, end_token = tokens.spread(batch.final)
+    ways = _Ways.of(batch, tokens, np.append(link_token, end_token), link_arc)
+    owner = np.searchsorted(batch.first_state, ways.origin, side="right") - 1
+    lines = []
+    for u in range(len(batch.utterance_ids)):
+        mine = np.flatnonzero(owner == u)
+        places = {int(batch.start[u]): (0, 0)} | {
+            int(s): (int(frame[s]), int(level[s]))
+            for s in batch.target[link_arc[mine[mine < len(link_arc)]]]
+        }
+        lines.append(
+            {
+                "utterance_id": batch.utterance_ids[u],
+                "num_frames": int(frame[batch.final[u]]),
+                "reached_final": batch.reached_final[u],
+                "lm_weight": lm_weight,
+                **_written(batch, ways, mine, places, name),
+            }
+        )
+    return lines
+
+
+@dataclass(frozen=True)
+class _Ways:
+    """Arcs between nodes, then final entries: (n,) columns."""
+
+    origin: Column
+    last: Column  # the word arc, -1 in a final entry
+    acoustic: list[float]
+    graph: list[float]
+    transition_ids: list[list[int]]
+
+    @classmethod
+    def of(cls, batch: LatticeBatch, tokens: _Tokens, token: Column, link_arc: Column) -> _Ways:
+        last = np.append(link_arc, np.full(len(token) - len(link_arc), -1))
+        arcs, lengths = tokens.ways(token, last)
+        splits = np.cumsum(lengths)[:-1]
+
+        def sums(column: NDArray[np.float32]) -> list[float]:
+            total = np.concatenate(([0.0], np.cumsum(column[arcs].astype(np.float64))))
+            ends = np.append(splits, len(arcs))
+            difference = total[ends] - total[np.concatenate(([0], splits))]
+            return [round(value, DECIMALS) + 0.0 for value in difference.tolist()]
+
+        ids = np.split(batch.transition_id[arcs], splits)
+        return cls(
+            tokens.origin[token],
+            last,
+            sums(batch.acoustic),
+            sums(batch.graph),
+            [part[part > 0].tolist() for part in ids],
+        )
+
+
+def _written(
+    batch: LatticeBatch,
+    ways: _Ways,
+    mine: Column,
+    places: dict[int, tuple[int, int]],
+    name: Callable[[int], str],
+) -> dict[str, Any]:
+    """Nodes, arcs and final entries of one utterance; an arc of several words becomes a chain."""
+    # A node is (frame, level, state, arc, words before it): sorted, arcs lead upwards.
+    Node = tuple[int, int, int, int, int]
+    nodes: dict[int, Node] = {state: (*place, state, -1, 0) for state, place in places.items()}
+    arcs: list[tuple[Node, Node, str, float, float, list[int]]] = []
+    final: list[tuple[Node, float, float, list[int]]] = []
+    for way in mine.tolist():
+        here = nodes[int(ways.origin[way])]
+        costs = ways.acoustic[way], ways.graph[way], ways.transition_ids[way]
+        arc = int(ways.last[way])
+        if arc < 0:
+            final.append((here, *costs))
+            continue
+        end = nodes[int(batch.target[arc])]
+        words = batch.word_table[batch.words[arc]]
+        for n, word in enumerate(words[:-1], 1):
+            between = (end[0], end[1] - 1, end[2], arc, n)
+            arcs.append((here, between, name(word), *costs))
+            here, costs = between, (0.0, 0.0, [])
+        arcs.append((here, end, name(words[-1]), *costs))
+    number = {
+        node: n
+        for n, node in enumerate(
+            sorted({*nodes.values(), *(a[0] for a in arcs), *(a[1] for a in arcs)})
+        )
+    }
+    rows = [[number[a[0]], number[a[1]], *a[2:]] for a in arcs]
+    return {
+        "frame": [node[0] for node in number],
+        "arcs": sorted(rows, key=lambda row: (row[:3], row[3:])),
+        "final": sorted([number[f[0]], *f[1:]] for f in final),
+    }
