@@ -10,12 +10,12 @@ from pipeline.code_digest import CodeDigests
 from pipeline.config import ConfigError
 from pipeline.workflow import (
     any_of,
-    arguments,
     hmm_of,
     load_recipe,
     loglikes,
     program_environment,
     stage_files,
+    start_arguments,
     start_files,
     to_json,
 )

@@ -19,7 +19,7 @@ Count = Annotated[int, Field(ge=1)]
 
 # Stages that are not a GMM rung or a network; a split's folder also holds folders of these names.
 STAGE_NAMES = ("data", "features", "lang", "align", "graph", "decode", "score", "report")
-RUN_FOLDERS = ("data", "features", "lang", "logs", "report")  # beside the splits' folders
+RUN_FOLDERS = ("data", "features", "lang", "logs", "benchmarks", "report")  # beside the splits' folders
 
 
 class ConfigError(ValueError):
@@ -272,12 +272,12 @@ class Config(Options):
 
 def _first_error(error: ValidationError) -> str:
     first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"]) or "(whole file)"
+    where = ".".join(str(part) for part in first["loc"])
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
         message = "unknown key; compare with pipeline/config.py"
     more = error.error_count() - 1
-    return f"{where}: {message}" + (f" (and {more} more)" if more else "")
+    return (f"{where}: " if where else "") + message + (f" (and {more} more)" if more else "")
 
 
 def merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

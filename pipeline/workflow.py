@@ -107,9 +107,10 @@ def stage_files(config: Config) -> dict[str, list[str]]:
         "lang": [f"{root}/lang/lang.json"],
         **{rung: [f"{folder}/{rung}/hmm.json" for folder in folders] for rung in config.gmm},
         "align": [
-            f"{folder}/{rung}/alignment/transition_ids.scp"
+            f"{folder}/{rung}/alignment/{name}"
             for folder in folders
             for rung in config.gmm
+            for name in ("transition_ids.scp", "words.ctm")
         ],
         **{net: [f"{folder}/{net}/model.json" for folder in folders] for net in config.nnet},
         "graph": [
@@ -145,21 +146,27 @@ def loglikes(config: Config, folder: str, model: str, grammar: str) -> str:
 
 def start_files(config: Config, folder: str, model: str) -> dict[str, str]:
     """Files of the rung from whose alignment this rung or network starts; none for mono."""
-    options = config.nnet[model] if model in config.nnet else config.gmm[model]
-    earlier = options.alignment
-    if earlier is None:
+    rung = config.nnet[model].alignment if model in config.nnet else config.gmm[model].alignment
+    if rung is None:
         return {}
-    return {
-        "source_hmm": f"{folder}/{earlier}/hmm.json",
-        "alignment": f"{folder}/{earlier}/alignment/transition_ids.scp",
-        "alignment_ark": f"{folder}/{earlier}/alignment/transition_ids.ark",
+    files = {
+        "hmm": f"{folder}/{rung}/hmm.json",
+        "alignment": f"{folder}/{rung}/alignment/transition_ids.scp",
+        "alignment_ark": f"{folder}/{rung}/alignment/transition_ids.ark",
     }
+    if model in config.gmm:
+        files["gmm"] = f"{folder}/{rung}/gmm.safetensors"
+        files["transform"] = f"{folder}/{rung}/transform.safetensors"
+        files["fmllr"] = f"{folder}/{rung}/alignment/fmllr.ark"
+    return files
 
 
-def arguments(**values: str | None) -> str:
-    """Options of a program that are only there when they have a value, quoted for the shell."""
-    given = ((f"--{name.replace('_', '-')}", value) for name, value in values.items() if value)
-    return shlex.join(part for pair in given for part in pair)
+def start_arguments(files: Mapping[str, Any]) -> str:
+    """Options of train_gmm that stand for `start_files`, quoted for the shell."""
+    if "alignment" not in files:
+        return ""
+    source_model = str(Path(files["hmm"]).parent)
+    return shlex.join(["--source-model", source_model, "--alignment", str(files["alignment"])])
 
 
 def hmm_of(config: Config, folder: str, model: str) -> str:

@@ -15,9 +15,11 @@ rule align_gmm:
         ark=f"{ROOT}/{{split}}/{{rung}}/alignment/transition_ids.ark",
         scp=f"{ROOT}/{{split}}/{{rung}}/alignment/transition_ids.scp",
         scores=f"{ROOT}/{{split}}/{{rung}}/alignment/scores.tsv",
-        ctm=f"{ROOT}/{{split}}/{{rung}}/alignment/ctm",
+        fmllr=f"{ROOT}/{{split}}/{{rung}}/alignment/fmllr.ark",
     log:
         f"{ROOT}/logs/{{split}}/{{rung}}/align.log",
+    benchmark:
+        f"{ROOT}/benchmarks/{{split}}/{{rung}}/align.tsv"
     conda:
         "../../environment.yml"
     threads: 2
@@ -34,3 +36,37 @@ rule align_gmm:
         "python -m pipeline.bin.align_gmm --lang {params.lang_dir:q} --cuts {input.cuts:q}"
         " --cmvn {input.cmvn:q} --model-dir {params.model_dir:q} --options {params.options:q}"
         " --output-dir {params.output_dir:q} &> {log:q}"
+
+
+rule export_alignment:
+    input:
+        rules.prepare_lang.output,
+        lang=rules.prepare_lang.output.lang,
+        hmm=rules.train_gmm.output.hmm,
+        ark=rules.align_gmm.output.ark,
+        alignment=rules.align_gmm.output.scp,
+        cuts=f"{ROOT}/{{split}}/data/train/cuts.jsonl.gz",
+    output:
+        phones=f"{ROOT}/{{split}}/{{rung}}/alignment/phones.ctm",
+        words=f"{ROOT}/{{split}}/{{rung}}/alignment/words.ctm",
+        textgrids=f"{ROOT}/{{split}}/{{rung}}/alignment/textgrids.zip",
+        supervisions=f"{ROOT}/{{split}}/{{rung}}/alignment/supervisions.jsonl.gz",
+    log:
+        f"{ROOT}/logs/{{split}}/{{rung}}/export.log",
+    benchmark:
+        f"{ROOT}/benchmarks/{{split}}/{{rung}}/export.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        lang_dir=subpath(input.lang, parent=True),
+        frame_shift_ms=RECIPE.features.frame_shift_ms,
+        output_dir=subpath(output.phones, parent=True),
+        code=CODE.of("pipeline.bin.export_alignment"),
+    shell:
+        "python -m pipeline.bin.export_alignment --alignment {input.alignment:q}"
+        " --hmm {input.hmm:q} --lang {params.lang_dir:q} --cuts {input.cuts:q}"
+        " --frame-shift-ms {params.frame_shift_ms} --output-dir {params.output_dir:q} &> {log:q}"

@@ -11,6 +11,8 @@ rule prepare_data:
         splits=f"{ROOT}/data/splits.json",
     log:
         f"{ROOT}/logs/data.log",
+    benchmark:
+        f"{ROOT}/benchmarks/data.tsv"
     conda:
         "../../environment.yml"
     threads: 2

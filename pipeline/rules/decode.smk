@@ -13,6 +13,8 @@ rule nnet_loglikes:
         scp=f"{ROOT}/{{split}}/decode/{{net}}/loglikes.scp",
     log:
         f"{ROOT}/logs/{{split}}/decode/{{net}}_loglikes.log",
+    benchmark:
+        f"{ROOT}/benchmarks/{{split}}/decode/{{net}}_loglikes.tsv"
     conda:
         "../../environment.yml"
     threads: 1
@@ -40,6 +42,8 @@ rule gmm_loglikes:
         scp=f"{ROOT}/{{split}}/decode/{{rung}}/loglikes.scp",
     log:
         f"{ROOT}/logs/{{split}}/decode/{{rung}}_loglikes.log",
+    benchmark:
+        f"{ROOT}/benchmarks/{{split}}/decode/{{rung}}_loglikes.tsv"
     conda:
         "../../environment.yml"
     threads: 1
@@ -72,6 +76,8 @@ rule adapted_loglikes:
         scp=f"{ROOT}/{{split}}/decode/{{rung}}/{{grammar}}/loglikes.scp",
     log:
         f"{ROOT}/logs/{{split}}/decode/{{rung}}_{{grammar}}_loglikes.log",
+    benchmark:
+        f"{ROOT}/benchmarks/{{split}}/decode/{{rung}}_{{grammar}}_loglikes.tsv"
     conda:
         "../../environment.yml"
     threads: 1
@@ -107,6 +113,8 @@ rule decode_kaldi:
         lattices=f"{ROOT}/{{split}}/decode/{{model}}/{{grammar}}/kaldi/lattices.jsonl.gz",
     log:
         f"{ROOT}/logs/{{split}}/decode/{{model}}_{{grammar}}_kaldi.log",
+    benchmark:
+        f"{ROOT}/benchmarks/{{split}}/decode/{{model}}_{{grammar}}_kaldi.tsv"
     conda:
         "../../environment.yml"
     threads: 1
@@ -137,6 +145,8 @@ rule decode_k2:
         lattices=f"{ROOT}/{{split}}/decode/{{model}}/{{grammar}}/k2/lattices.jsonl.gz",
     log:
         f"{ROOT}/logs/{{split}}/decode/{{model}}_{{grammar}}_k2.log",
+    benchmark:
+        f"{ROOT}/benchmarks/{{split}}/decode/{{model}}_{{grammar}}_k2.tsv"
     conda:
         "../envs/k2.yaml"
     threads: 1

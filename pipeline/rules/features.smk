@@ -11,6 +11,8 @@ rule extract_features:
         rejected=f"{ROOT}/features/{{shard}}/rejected.tsv",
     log:
         f"{ROOT}/logs/features/{{shard}}.log",
+    benchmark:
+        f"{ROOT}/benchmarks/features/{{shard}}.tsv"
     conda:
         "../../environment.yml"
     threads: 2
@@ -42,6 +44,8 @@ rule merge_features:
         cuts=f"{ROOT}/features/cuts.jsonl.gz",
     log:
         f"{ROOT}/logs/features/merge.log",
+    benchmark:
+        f"{ROOT}/benchmarks/features/merge.tsv"
     conda:
         "../../environment.yml"
     threads: 1
@@ -68,6 +72,8 @@ rule split_data:
         cuts=f"{ROOT}/{{split}}/data/{{set}}/cuts.jsonl.gz",
     log:
         f"{ROOT}/logs/{{split}}/data/{{set}}_cuts.log",
+    benchmark:
+        f"{ROOT}/benchmarks/{{split}}/data/{{set}}_cuts.tsv"
     conda:
         "../../environment.yml"
     threads: 1
@@ -89,6 +95,8 @@ rule compute_cmvn:
         cmvn=f"{ROOT}/{{split}}/data/{{set}}/cmvn.ark",
     log:
         f"{ROOT}/logs/{{split}}/data/{{set}}_cmvn.log",
+    benchmark:
+        f"{ROOT}/benchmarks/{{split}}/data/{{set}}_cmvn.tsv"
     conda:
         "../../environment.yml"
     threads: 1

@@ -20,6 +20,8 @@ rule train_gmm:
         history=f"{ROOT}/{{split}}/{{rung}}/log.jsonl",
     log:
         f"{ROOT}/logs/{{split}}/{{rung}}/train.log",
+    benchmark:
+        f"{ROOT}/benchmarks/{{split}}/{{rung}}/train.tsv"
     conda:
         "../../environment.yml"
     threads: 2
@@ -28,14 +30,14 @@ rule train_gmm:
         runtime=120,
     params:
         lang_dir=subpath(input.lang, parent=True),
-        start=lambda wildcards, input: arguments(
-            source_hmm=input.get("source_hmm"), alignment=input.get("alignment")
-        ),
+        start=lambda wildcards, input: start_arguments(input),
         options=lambda wildcards: to_json(RECIPE.gmm[wildcards.rung]),
         align_options=to_json(RECIPE.align),
+        seed=RECIPE.seed,
         output_dir=subpath(output.hmm, parent=True),
         code=CODE.of("pipeline.bin.train_gmm"),
     shell:
         "python -m pipeline.bin.train_gmm --lang {params.lang_dir:q} --cuts {input.cuts:q}"
         " --cmvn {input.cmvn:q} {params.start} --options {params.options:q}"
-        " --align-options {params.align_options:q} --output-dir {params.output_dir:q} &> {log:q}"
+        " --align-options {params.align_options:q} --seed {params.seed}"
+        " --output-dir {params.output_dir:q} &> {log:q}"

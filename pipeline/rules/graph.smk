@@ -14,6 +14,8 @@ rule make_graph:
         summary=f"{ROOT}/{{split}}/graph/{{model}}/{{grammar}}/graph.json",
     log:
         f"{ROOT}/logs/{{split}}/graph/{{model}}_{{grammar}}.log",
+    benchmark:
+        f"{ROOT}/benchmarks/{{split}}/graph/{{model}}_{{grammar}}.tsv"
     conda:
         "../../environment.yml"
     threads: 1

@@ -11,6 +11,8 @@ rule prepare_lang:
         lexicon=f"{ROOT}/lang/lexicon.txt",
     log:
         f"{ROOT}/logs/lang.log",
+    benchmark:
+        f"{ROOT}/benchmarks/lang.tsv"
     conda:
         "../../environment.yml"
     threads: 1
@@ -33,6 +35,8 @@ rule make_grammar:
         g=f"{ROOT}/lang/grammars/{{grammar}}/G.fst",
     log:
         f"{ROOT}/logs/grammars/{{grammar}}.log",
+    benchmark:
+        f"{ROOT}/benchmarks/grammars/{{grammar}}.tsv"
     conda:
         "../../environment.yml"
     threads: 1

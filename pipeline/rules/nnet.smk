@@ -21,6 +21,8 @@ rule train_nnet:
         history=f"{ROOT}/{{split}}/{{net}}/log.jsonl",
     log:
         f"{ROOT}/logs/{{split}}/{{net}}/train.log",
+    benchmark:
+        f"{ROOT}/benchmarks/{{split}}/{{net}}/train.tsv"
     conda:
         "../../environment.yml"
     threads: lambda wildcards: RECIPE.nnet[wildcards.net].training.num_threads
@@ -33,6 +35,6 @@ rule train_nnet:
         output_dir=subpath(output.model, parent=True),
     shell:
         "python -m pipeline.bin.train_nnet --cuts {input.cuts:q} --cmvn {input.cmvn:q}"
-        " --alignment {input.alignment:q} --hmm {input.source_hmm:q}"
+        " --alignment {input.alignment:q} --hmm {input.hmm:q}"
         " --options {params.options:q} --seed {params.seed} --output-dir {params.output_dir:q}"
         " &> {log:q}"

@@ -29,6 +29,8 @@ rule make_report:
         results=f"{ROOT}/report/results.json",
     log:
         f"{ROOT}/logs/report.log",
+    benchmark:
+        f"{ROOT}/benchmarks/report.tsv"
     conda:
         "../../environment.yml"
     threads: 1

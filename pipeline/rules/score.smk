@@ -11,6 +11,8 @@ rule score:
         hyp=f"{ROOT}/{{split}}/decode/{{model}}/{{grammar}}/{{decoder}}/hyp.trn",
     log:
         f"{ROOT}/logs/{{split}}/score/{{model}}_{{grammar}}_{{decoder}}.log",
+    benchmark:
+        f"{ROOT}/benchmarks/{{split}}/score/{{model}}_{{grammar}}_{{decoder}}.tsv"
     conda:
         "../../environment.yml"
     threads: 1
