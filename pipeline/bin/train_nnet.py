@@ -6,12 +6,13 @@ import argparse
 import warnings
 from pathlib import Path
 
-from pipeline.config import NnetOptions
+from pipeline.config import MfccOptions, NnetOptions
 from pipeline.features.feature_set import load_feature_set
 from pipeline.hmm.model import Hmm
-from pipeline.io.errors import run
+from pipeline.io.errors import UserError, run
 from pipeline.io.options import parse_options
 from pipeline.io.rejects import write_rejects
+from pipeline.nnet.augment import AudioPerturbation, needs_audio, read_segments
 from pipeline.nnet.progress import ConsoleReporter
 from pipeline.nnet.targets import make_training_set
 from pipeline.nnet.train import train
@@ -25,6 +26,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--alignment", type=Path, required=True, help="transition_ids.scp")
     parser.add_argument("--hmm", type=Path, required=True, help="hmm.json of the alignment's rung")
     parser.add_argument("--options", required=True, help="NnetOptions as JSON")
+    parser.add_argument("--mfcc", help="MfccOptions as JSON; only to perturb the audio")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--output-dir", type=Path, required=True)
     args = parser.parse_args(arguments)
@@ -33,6 +35,17 @@ def main(arguments: list[str] | None = None) -> None:
     hmm = Hmm.load(args.hmm)
     features = load_feature_set(args.cuts, args.cmvn)
     training = make_training_set(features, args.alignment, hmm.transitions)
+    augment = None
+    if needs_audio(options.augment):
+        if args.mfcc is None:
+            raise UserError("--mfcc: perturbing the audio needs the options of the features")
+        augment = AudioPerturbation(
+            read_segments(args.cuts),
+            parse_options(MfccOptions, args.mfcc, "--mfcc"),
+            options.augment,
+            args.seed,
+            options.training.num_threads,
+        )
     with ConsoleReporter() as reporter:
         if training.rejects:
             names = ", ".join(reject.utterance_id for reject in training.rejects[:3])
@@ -42,7 +55,7 @@ def main(arguments: list[str] | None = None) -> None:
                 f"all are in {args.output_dir / 'rejected.tsv'}"
             )
         write_rejects(args.output_dir / "rejected.tsv", training.rejects)
-        train(training, hmm.num_pdfs, options, args.seed, args.output_dir, reporter)
+        train(training, hmm.num_pdfs, options, args.seed, args.output_dir, augment, reporter)
     hmm.save(args.output_dir / "hmm.json")
 
 

@@ -6,7 +6,7 @@ import math
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from pipeline.nnet.model_files import HybridModel, save_model
 from pipeline.nnet.optimization import Schedule, make_optimizer
 from pipeline.nnet.progress import Quiet, Reporter
 from pipeline.nnet.sampler import DurationBatches
+from pipeline.nnet.spec_augment import spec_augment
 from pipeline.nnet.step_log import StepLog, finite, step_record
 from pipeline.nnet.targets import TrainingSet, hold_out, log_priors
 
@@ -66,6 +67,7 @@ def train(
     options: NnetOptions,
     seed: int,
     output_dir: Path,
+    augment: Callable[[TrainingSet], TrainingSet] | None = None,
     reporter: Reporter | None = None,
     on_step: Callable[[dict[str, Any]], None] | None = None,
 ) -> HybridModel:
@@ -81,6 +83,7 @@ def train(
         options: shape, optimisation and clipping.
         seed: for weights, order, held-out choice and dropout.
         output_dir: gets the files.
+        augment: adds perturbed copies to the utterances that are not held out.
         reporter: is told of the progress.
         on_step: gets each line of steps.jsonl after its step.
     Raises:
@@ -93,6 +96,8 @@ def train(
     features = training.features
     held_out = hold_out(features.utterance_ids, settings.held_out_fraction, seed)
     train_set = training.select([i for i, held in enumerate(held_out) if not held])
+    if augment is not None:
+        train_set = augment(train_set)
     delay = options.model.target_delay
     store = FrameStore(train_set.features, train_set.pdfs, delay)
     test_set = training.select([i for i, held in enumerate(held_out) if held])
@@ -100,6 +105,7 @@ def train(
 
     model = AcousticModel(options.model, features.dim, num_pdfs)
     normalise_input(model, store)
+    fill = model.front_end.mean[: features.dim]
     hybrid = HybridModel(
         model, torch.tensor(log_priors(training.pdfs, num_pdfs)).float(), options.prior_scale
     )
@@ -114,7 +120,9 @@ def train(
         "options": options.model_dump(mode="json"),
         "seed": seed,
         "alignment": digest(training.pdfs),
-        "features": digest(features.utterance_ids, features.frames, features.offsets),
+        "features": digest(
+            features.utterance_ids, features.frames, features.offsets, train_set.features.frames
+        ),
         "dimensions": [features.dim, num_pdfs],
     }
     checkpoint, reason = read_checkpoint(folder, fingerprint)
@@ -158,6 +166,12 @@ def train(
                 group["lr"] = rate
 
             batch = store.pad(indices)
+            batch = replace(
+                batch,
+                features=spec_augment(
+                    batch.features, batch.lengths, fill, options.augment, seed, state.step
+                ),
+            )
             optimizer.zero_grad(set_to_none=True)
             loss = batch_loss(model, batch, settings.label_smoothing)
             loss.backward()

@@ -145,7 +145,7 @@ def test_a_killed_training_goes_on_bit_for_bit(kill_step: int, tmp_path: Path) -
     assert not (tmp_path / "killed" / "model.safetensors").exists()
     task, _ = toy_task()
     listener = Listener()
-    train(task, NUM_PDFS, resume_options(), 1, tmp_path / "killed", listener)
+    train(task, NUM_PDFS, resume_options(), 1, tmp_path / "killed", reporter=listener)
     resumed = any("resumed" in message for message in listener.messages)
     assert resumed == (kill_step > 5)
     train(task, NUM_PDFS, resume_options(), 1, tmp_path / "whole")
@@ -190,7 +190,14 @@ def test_a_checkpoint_of_another_training_is_not_taken(
         task.pdfs[0] = (task.pdfs[0] + 1) % NUM_PDFS
     training = {"checkpoint_steps": 2, "learning_rate": change.get("learning_rate", 1e-2)}
     listener = Listener()
-    train(task, NUM_PDFS, options(training=training), change.get("seed", 1), tmp_path, listener)
+    train(
+        task,
+        NUM_PDFS,
+        options(training=training),
+        change.get("seed", 1),
+        tmp_path,
+        reporter=listener,
+    )
     assert f"changed since: {named}; training starts anew" in listener.messages[0]
     assert len(list(read_json_lines(tmp_path / "log.jsonl"))) == 4
 
@@ -203,7 +210,7 @@ def test_a_damaged_checkpoint_is_not_taken(tmp_path: Path) -> None:
     path = tmp_path / "checkpoints" / FILE_NAME
     path.write_bytes(path.read_bytes()[:200])
     listener = Listener()
-    train(task, NUM_PDFS, settings, 1, tmp_path, listener)
+    train(task, NUM_PDFS, settings, 1, tmp_path, reporter=listener)
     assert "damaged" in listener.messages[0]
 
 
@@ -220,7 +227,7 @@ def test_a_step_that_is_not_finite_is_skipped_and_named(
     monkeypatch.setattr(train_module, "batch_loss", spoilt)
     task, _ = toy_task()
     listener = Listener()
-    model = train(task, NUM_PDFS, options(), 1, tmp_path, listener)
+    model = train(task, NUM_PDFS, options(), 1, tmp_path, reporter=listener)
     steps = list(read_json_lines(tmp_path / "steps.jsonl"))
     assert [step["step"] for step in steps if step["skipped"]] == [3]
     assert steps[2]["loss"] is None

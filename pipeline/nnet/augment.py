@@ -1,0 +1,184 @@
+"""Perturbed copies of the training audio: speed, volume and noise, with targets that fit.
+
+A copy goes from samples to features like the original: resampled by lhotse, made louder or softer,
+mixed with white noise, MFCC, normalised with the statistics of its speaker's copies (Kaldi too
+takes a perturbed speaker for another speaker). Its targets are the original's, stretched.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from lhotse.augmentation.resample import Resample
+
+from pipeline.config import AugmentOptions, MfccOptions
+from pipeline.data.audio import BadAudio, read_samples
+from pipeline.features.cmvn import apply_cmvn, compute_cmvn
+from pipeline.features.feature_set import FeatureSet
+from pipeline.features.mfcc import Extractor
+from pipeline.io.errors import UserError
+from pipeline.io.json_lines import read_json_lines
+from pipeline.nnet.targets import TrainingSet
+
+Samples = npt.NDArray[np.float32]
+
+BATCH_UTTERANCES = 32
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Where the audio of an utterance lies; `start` in seconds."""
+
+    path: Path
+    start: float
+
+
+def read_segments(cuts: Path) -> dict[str, Segment]:
+    """Audio of each utterance_id of a lhotse manifest of MonoCuts."""
+    return {
+        cut["id"]: Segment(Path(cut["recording"]["sources"][0]["source"]), cut["start"])
+        for cut in read_json_lines(cuts)
+    }
+
+
+def needs_audio(options: AugmentOptions) -> bool:
+    """Whether any perturbation of audio is asked for."""
+    return bool(options.speed_factors or options.volume_db or options.noise_snr_db)
+
+
+def stretch(pdfs: npt.NDArray[np.int64], num_frames: int, factor: float) -> npt.NDArray[np.int64]:
+    """Targets of a copy `factor` times as fast: (T,) -> (num_frames,), nearest frames.
+
+    The middle of frame t, t + 1/2 frames after the beginning, lies at (t + 1/2) * factor of the
+    original.
+    """
+    middle = (np.arange(num_frames) + 0.5) * factor
+    return pdfs[np.minimum(middle.astype(np.int64), len(pdfs) - 1)]
+
+
+class AudioPerturbation:
+    """Makes the perturbed copies of a training set."""
+
+    def __init__(
+        self,
+        segments: dict[str, Segment],
+        mfcc: MfccOptions,
+        options: AugmentOptions,
+        seed: int,
+        num_threads: int = 1,
+        norm_vars: bool = False,
+    ) -> None:
+        """`mfcc` must be the options that made the features of the training set."""
+        self._segments = segments
+        self._options = options
+        self._seed = seed
+        self._num_threads = num_threads
+        self._norm_vars = norm_vars
+        self._extractor = Extractor(mfcc)
+
+    def __call__(self, original: TrainingSet) -> TrainingSet:
+        """The original utterances and, behind them, a copy of each for each speed factor.
+
+        Without speed factors there is one copy, with the other perturbations.
+
+        Raises:
+            UserError: the audio cannot be read, or is not what the features were made of.
+        """
+        parts = [original]
+        for factor in self._options.speed_factors or (1.0,):
+            parts.append(self._copy(original, factor))
+        sets = [part.features for part in parts]
+        frames = np.concatenate([features.frames for features in sets])
+        lengths = np.concatenate([features.lengths for features in sets])
+        joined = FeatureSet(
+            [name for features in sets for name in features.utterance_ids],
+            [name for features in sets for name in features.speakers],
+            [text for features in sets for text in features.texts],
+            frames,
+            np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        )
+        return TrainingSet(joined, np.concatenate([p.pdfs for p in parts]), original.rejects)
+
+    def _copy(self, original: TrainingSet, factor: float) -> TrainingSet:
+        source = original.features
+        prefix = f"sp{factor:g}-"
+        resampler = self._resampler(factor)
+
+        def one_batch(indices: range) -> list[npt.NDArray[np.float32]]:
+            waveforms = [self._perturbed(original, i, prefix, resampler) for i in indices]
+            return self._extractor.compute(waveforms)
+
+        starts = range(0, source.num_utterances, BATCH_UTTERANCES)
+        batches = [
+            range(start, min(start + BATCH_UTTERANCES, source.num_utterances)) for start in starts
+        ]
+        with ThreadPoolExecutor(self._num_threads) as pool:
+            blocks = [block for batch in pool.map(one_batch, batches) for block in batch]
+        kept = [i for i, block in enumerate(blocks) if len(block)]
+        offsets = np.concatenate([[0], np.cumsum([len(blocks[i]) for i in kept])]).astype(np.int64)
+        frames = np.concatenate([blocks[i] for i in kept])
+        speakers = [prefix + source.speakers[i] for i in kept]
+        stats = compute_cmvn(frames, offsets, speakers)
+        features = FeatureSet(
+            [prefix + source.utterance_ids[i] for i in kept],
+            speakers,
+            [source.texts[i] for i in kept],
+            apply_cmvn(frames, offsets, speakers, stats, self._norm_vars),
+            offsets,
+        )
+        pdfs = [
+            stretch(
+                original.pdfs[source.offsets[i] : source.offsets[i + 1]], len(blocks[i]), factor
+            )
+            for i in kept
+        ]
+        return TrainingSet(features, np.concatenate(pdfs), [])
+
+    def _resampler(self, factor: float) -> Resample | None:
+        rate = self._extractor.options.sampling_rate
+        return None if factor == 1.0 else Resample(round(rate * factor), rate)
+
+    def _perturbed(
+        self, original: TrainingSet, i: int, prefix: str, resampler: Resample | None
+    ) -> Samples:
+        samples = self._samples(original.features, i)
+        if resampler is not None:
+            samples = resampler(torch.from_numpy(samples)).numpy()
+        name = f"{self._seed}:{prefix}{original.features.utterance_ids[i]}"
+        rng = np.random.default_rng(list(hashlib.sha256(name.encode()).digest()[:16]))
+        if self._options.volume_db:
+            decibels = rng.uniform(-self._options.volume_db, self._options.volume_db)
+            samples = samples * np.float32(10.0 ** (decibels / 20.0))
+        if self._options.noise_snr_db is not None:
+            snr = rng.uniform(*self._options.noise_snr_db)
+            power = float(np.square(samples, dtype=np.float64).mean())
+            scale = np.sqrt(power * 10.0 ** (-snr / 10.0))
+            noise = rng.standard_normal(len(samples), np.float32)
+            samples = samples + np.float32(scale) * noise
+        return samples
+
+    def _samples(self, features: FeatureSet, i: int) -> Samples:
+        """The samples that the frames of utterance i were made of."""
+        name = features.utterance_ids[i]
+        rate = self._extractor.options.sampling_rate
+        length = int(features.lengths[i])
+        count = self._extractor.window + (length - 1) * self._extractor.shift
+        segment = self._segments.get(name)
+        if segment is None:
+            raise UserError(f"augmentation: {name}: its cut names no audio; give the train cuts")
+        try:
+            samples = read_samples(segment.path, rate, segment.start, count / rate)
+        except BadAudio as bad:
+            raise UserError(f"{segment.path}: {name}: {bad}") from None
+        if self._extractor.num_frames(len(samples)) != length:
+            raise UserError(
+                f"{segment.path}: {name}: {len(samples)} samples do not give its {length} frames; "
+                "extract features again or give the options they were made with"
+            )
+        return samples
