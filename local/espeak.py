@@ -1,0 +1,166 @@
+"""Synthetic speech with true phone times, by the espeak-ng that PyPI's espeakng_loader ships.
+
+The library keeps one global state, is not safe among threads and may end its process on an error;
+so it always runs in a process of its own. The constants are those of espeak-ng's speak_lib.h.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.io.errors import UserError
+
+REQUESTS_AT_A_TIME = 50
+AUDIO_OUTPUT_RETRIEVAL = 1
+INITIALIZE_PHONEME_EVENTS = 0x0001
+INITIALIZE_DONT_EXIT = 0x8000
+CHARS_UTF8 = 1
+PARAMETER_RATE, PARAMETER_PITCH = 1, 3
+EVENT_LIST_TERMINATED, EVENT_PHONEME = 0, 7
+
+
+class Request(NamedTuple):
+    """What to say, and how."""
+
+    text: str
+    voice: str  # e.g. en-us+Andy
+    rate: int  # words a minute, 80 to 450
+    pitch: int  # 0 to 99
+    seed: int  # of the voices that are made with breath or roughness
+
+
+class Phoneme(NamedTuple):
+    """One phoneme event."""
+
+    name: str  # espeak's mnemonic without stress marks; pauses start with "_"
+    start: int  # sample
+    text_position: int  # of its word's first character, from 0
+
+
+class Speech(NamedTuple):
+    """Synthetic speech."""
+
+    samples: npt.NDArray[np.int16]  # (num_samples,)
+    sampling_rate: int  # Hz
+    phonemes: list[Phoneme]
+
+
+class _EventId(ctypes.Union):
+    _fields_ = (("number", ctypes.c_int), ("name", ctypes.c_char_p), ("string", ctypes.c_char * 8))
+
+
+class _Event(ctypes.Structure):
+    _fields_ = (
+        ("type", ctypes.c_int),
+        ("unique_identifier", ctypes.c_uint),
+        ("text_position", ctypes.c_int),
+        ("length", ctypes.c_int),
+        ("audio_position", ctypes.c_int),
+        ("sample", ctypes.c_int),
+        ("user_data", ctypes.c_void_p),
+        ("id", _EventId),
+    )
+
+
+_Callback = ctypes.CFUNCTYPE(
+    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event)
+)
+
+
+class _Engine:
+    """The library, loaded and initialised once in the process that speaks."""
+
+    def __init__(self) -> None:
+        import espeakng_loader
+
+        self.library = ctypes.CDLL(str(espeakng_loader.get_library_path()))
+        self.libc = ctypes.CDLL(None)
+        options = INITIALIZE_PHONEME_EVENTS | INITIALIZE_DONT_EXIT
+        data = str(espeakng_loader.get_data_path()).encode()
+        self.sampling_rate = int(
+            self.library.espeak_Initialize(AUDIO_OUTPUT_RETRIEVAL, 0, data, options)
+        )
+        if self.sampling_rate <= 0:
+            raise RuntimeError(f"espeak_Initialize failed on {data.decode()}")
+        self.audio: list[npt.NDArray[np.int16]] = []
+        self.phonemes: list[Phoneme] = []
+        self.callback = _Callback(self._receive)  # kept: the library holds a bare pointer to it
+        self.library.espeak_SetSynthCallback(self.callback)
+
+    def _receive(self, samples: Any, count: int, events: Any) -> int:
+        if samples and count > 0:
+            self.audio.append(np.ctypeslib.as_array(samples, (count,)).astype(np.int16))
+        i = 0
+        while events[i].type != EVENT_LIST_TERMINATED:
+            event = events[i]
+            if event.type == EVENT_PHONEME:
+                name = event.id.string.decode("utf-8", errors="replace").strip("',%=|")
+                self.phonemes.append(Phoneme(name, event.sample, event.text_position - 1))
+            i += 1
+        return 0
+
+    def speak(self, request: Request) -> Speech:
+        self.audio.clear()
+        self.phonemes.clear()
+        if self.library.espeak_SetVoiceByName(request.voice.encode()) != 0:
+            raise ValueError(f"espeak-ng has no voice {request.voice}")
+        self.library.espeak_SetParameter(PARAMETER_RATE, request.rate, 0)
+        self.library.espeak_SetParameter(PARAMETER_PITCH, request.pitch, 0)
+        # It seeds itself with the time of day; breath and roughness draw from either generator.
+        self.library.espeak_ng_SetRandSeed(ctypes.c_long(request.seed))
+        self.libc.srand(ctypes.c_uint(request.seed))
+        text = request.text.encode("utf-8")
+        status = self.library.espeak_Synth(
+            text, ctypes.c_size_t(len(text) + 1), 0, 1, 0, CHARS_UTF8, None, None
+        )
+        self.library.espeak_Synchronize()
+        if status != 0 or not self.audio:
+            raise ValueError(f"espeak-ng said nothing for {request.text!r} with {request.voice}")
+        return Speech(np.concatenate(self.audio), self.sampling_rate, list(self.phonemes))
+
+
+_engine: list[_Engine] = []  # the speaking process's own
+
+
+def _speak_here(requests: list[Request]) -> list[Speech]:
+    if not _engine:
+        _engine.append(_Engine())
+    return [_engine[0].speak(request) for request in requests]
+
+
+def list_variants() -> list[str]:
+    """Names of the voice variants (`en-us+NAME`) that this espeak-ng has, sorted."""
+    import espeakng_loader
+
+    folder = Path(espeakng_loader.get_data_path()) / "voices" / "!v"
+    return sorted(path.name for path in folder.iterdir())
+
+
+def speak(requests: list[Request]) -> Iterator[Speech]:
+    """Speak each request, in order, in one process of its own.
+
+    Raises:
+        UserError: espeak-ng is not installed, does not know a voice, or its process died.
+    """
+    context = multiprocessing.get_context("spawn")
+    try:
+        with ProcessPoolExecutor(max_workers=1, mp_context=context) as pool:
+            starts = range(0, len(requests), REQUESTS_AT_A_TIME)
+            groups = [requests[start : start + REQUESTS_AT_A_TIME] for start in starts]
+            for speeches in pool.map(_speak_here, groups):
+                yield from speeches
+    except BrokenProcessPool:
+        raise UserError(
+            "espeak-ng: its process died; reinstall espeakng_loader or use another corpus"
+        ) from None
+    except (ImportError, RuntimeError, ValueError) as error:
+        raise UserError(f"espeak-ng: {error}; reinstall espeakng_loader") from None
