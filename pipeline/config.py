@@ -107,6 +107,7 @@ class ModelOptions(Options):
     projection_dim: int | None = None  # lstmp only
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     layer_norm: bool = False
+    norm_vars: bool = False  # divide by each speaker's standard deviation, beside its mean
     splice_context: Annotated[int, Field(ge=0)] = 0  # input frames each side
     deltas: Annotated[int, Field(ge=0, le=2)] = 0  # order of delta features appended
     target_delay: Annotated[int, Field(ge=0)] = 0  # frames the output lags the input (not blstm)
@@ -132,7 +133,8 @@ class ClippingOptions(Options):
 class AugmentOptions(Options):
     """Perturbations of the training audio or features."""
 
-    speed_factors: tuple[float, ...] = ()  # e.g. (0.9, 1.1): copies beside the original
+    speed_factors: tuple[Positive, ...] = ()  # e.g. (0.9, 1.1): copies beside the original
+    vtln_warps: tuple[Positive, ...] = ()  # e.g. (0.9, 1.1): copies with a warped frequency axis
     volume_db: Annotated[float, Field(ge=0)] = 0.0  # uniform in ± this
     noise_snr_db: tuple[float, float] | None = None  # white noise at an SNR drawn from this range
     time_masks: Annotated[int, Field(ge=0)] = 0

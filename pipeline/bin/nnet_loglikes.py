@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> None:
     warnings.filterwarnings("ignore", "LSTM with projections is not supported with oneDNN")
     torch.set_num_threads(args.num_threads)
     model = load_model(args.model_dir)
-    features = load_feature_set(args.cuts, args.cmvn)
+    features = load_feature_set(args.cuts, args.cmvn, model.network.options.norm_vars)
     count = write_matrices(args.output_ark, args.output_scp, forward(model, features))
     print(f"{args.output_ark}: {count} utterances, {features.num_frames} frames", file=sys.stderr)
 

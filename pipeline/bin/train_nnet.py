@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> None:
     warnings.filterwarnings("ignore", "LSTM with projections is not supported with oneDNN")
     options = parse_options(NnetOptions, args.options, "--options")
     hmm = Hmm.load(args.hmm)
-    features = load_feature_set(args.cuts, args.cmvn)
+    features = load_feature_set(args.cuts, args.cmvn, options.model.norm_vars)
     training = make_training_set(features, args.alignment, hmm.transitions)
     augment = None
     if needs_audio(options.augment):
@@ -45,6 +45,7 @@ def main(arguments: list[str] | None = None) -> None:
             options.augment,
             args.seed,
             options.training.num_threads,
+            options.model.norm_vars,
         )
     with ConsoleReporter() as reporter:
         if training.rejects:

@@ -1,8 +1,9 @@
-"""Perturbed copies of the training audio: speed, volume and noise, with targets that fit.
+"""Perturbed copies of the training audio: speed, frequency axis, volume and noise.
 
 A copy goes from samples to features like the original: resampled by lhotse, made louder or softer,
-mixed with white noise, MFCC, normalised with the statistics of its speaker's copies (Kaldi too
-takes a perturbed speaker for another speaker). Its targets are the original's, stretched.
+mixed with white noise, MFCC with warped filters, normalised with the statistics of its speaker's
+copies (Kaldi too takes a perturbed speaker for another speaker). Its targets are the original's,
+stretched to its length.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from pipeline.features.mfcc import Extractor
 from pipeline.io.errors import UserError
 from pipeline.io.json_lines import read_json_lines
 from pipeline.nnet.targets import TrainingSet
+from pipeline.nnet.vtln import mel_filters
 
 Samples = npt.NDArray[np.float32]
 
@@ -49,7 +51,29 @@ def read_segments(cuts: Path) -> dict[str, Segment]:
 
 def needs_audio(options: AugmentOptions) -> bool:
     """Whether any perturbation of audio is asked for."""
-    return bool(options.speed_factors or options.volume_db or options.noise_snr_db)
+    return bool(
+        options.speed_factors or options.vtln_warps or options.volume_db or options.noise_snr_db
+    )
+
+
+@dataclass(frozen=True)
+class Change:
+    """What makes one set of copies: factors of speed and of the frequency axis."""
+
+    speed: float = 1.0
+    warp: float = 1.0
+
+    @property
+    def prefix(self) -> str:
+        """What is put before utterance_ids and speakers."""
+        speed = "" if self.speed == 1.0 and self.warp != 1.0 else f"sp{self.speed:g}-"
+        return speed + ("" if self.warp == 1.0 else f"vtln{self.warp:g}-")
+
+
+def changes(options: AugmentOptions) -> list[Change]:
+    """One for each speed factor and each warp; an unchanged copy if there is none of both."""
+    speeds = [Change(speed=factor) for factor in options.speed_factors]
+    return speeds + [Change(warp=warp) for warp in options.vtln_warps] or [Change()]
 
 
 def stretch(pdfs: npt.NDArray[np.int64], num_frames: int, factor: float) -> npt.NDArray[np.int64]:
@@ -60,6 +84,15 @@ def stretch(pdfs: npt.NDArray[np.int64], num_frames: int, factor: float) -> npt.
     """
     middle = (np.arange(num_frames) + 0.5) * factor
     return pdfs[np.minimum(middle.astype(np.int64), len(pdfs) - 1)]
+
+
+def warped_extractor(options: MfccOptions, warp: float) -> Extractor:
+    """Extractor with its mel filters on a warped frequency axis."""
+    extractor = Extractor(options)
+    if warp != 1.0:
+        filters: torch.nn.Parameter = extractor.layer.get_parameter("_fb")
+        filters.copy_(mel_filters(options, 2 * (len(filters) - 1), warp))
+    return extractor
 
 
 class AudioPerturbation:
@@ -80,19 +113,19 @@ class AudioPerturbation:
         self._seed = seed
         self._num_threads = num_threads
         self._norm_vars = norm_vars
+        self._mfcc = mfcc
         self._extractor = Extractor(mfcc)
 
     def __call__(self, original: TrainingSet) -> TrainingSet:
-        """The original utterances and, behind them, a copy of each for each speed factor.
+        """The original utterances and, behind them, a copy of each for each speed factor or warp.
 
-        Without speed factors there is one copy, with the other perturbations.
+        Volume and noise perturb the copies; with neither factor nor warp there is one copy.
 
         Raises:
             UserError: the audio cannot be read, or is not what the features were made of.
         """
         parts = [original]
-        for factor in self._options.speed_factors or (1.0,):
-            parts.append(self._copy(original, factor))
+        parts += [self._copy(original, change) for change in changes(self._options)]
         sets = [part.features for part in parts]
         frames = np.concatenate([features.frames for features in sets])
         lengths = np.concatenate([features.lengths for features in sets])
@@ -105,14 +138,15 @@ class AudioPerturbation:
         )
         return TrainingSet(joined, np.concatenate([p.pdfs for p in parts]), original.rejects)
 
-    def _copy(self, original: TrainingSet, factor: float) -> TrainingSet:
+    def _copy(self, original: TrainingSet, change: Change) -> TrainingSet:
         source = original.features
-        prefix = f"sp{factor:g}-"
-        resampler = self._resampler(factor)
+        prefix = change.prefix
+        resampler = self._resampler(change.speed)
+        extractor = warped_extractor(self._mfcc, change.warp)
 
         def one_batch(indices: range) -> list[npt.NDArray[np.float32]]:
             waveforms = [self._perturbed(original, i, prefix, resampler) for i in indices]
-            return self._extractor.compute(waveforms)
+            return extractor.compute(waveforms)
 
         starts = range(0, source.num_utterances, BATCH_UTTERANCES)
         batches = [
@@ -134,7 +168,9 @@ class AudioPerturbation:
         )
         pdfs = [
             stretch(
-                original.pdfs[source.offsets[i] : source.offsets[i + 1]], len(blocks[i]), factor
+                original.pdfs[source.offsets[i] : source.offsets[i + 1]],
+                len(blocks[i]),
+                change.speed,
             )
             for i in kept
         ]
