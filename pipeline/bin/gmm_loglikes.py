@@ -6,7 +6,6 @@ import argparse
 from pathlib import Path
 
 from pipeline.config import DecodeOptions
-from pipeline.decode.adaptation import adapt_by_decoding
 from pipeline.features.feature_set import load_feature_set
 from pipeline.gmm.diag_gmm import with_squares
 from pipeline.gmm.model import GmmModel
@@ -36,9 +35,13 @@ def main() -> None:
     if model.is_adapted:
         if args.graph is None or args.lang is None or args.options is None:
             raise UserError(f"{args.model_dir}: an adapted model needs --graph, --lang, --options")
+        from pipeline.decode.adaptation import adapt_by_decoding  # loads the search: not for others
+
         options = parse_options(DecodeOptions, args.options, "decode")
         lang = Lang.load(args.lang)
-        transforms = adapt_by_decoding(model, lang, features, frames, args.graph, options)
+        transforms = adapt_by_decoding(
+            model, lang, features, frames, args.graph, args.lang / "words.txt", options
+        )
         frames = apply_fmllr(frames, features.offsets, features.speakers, transforms)
     write_matrices(
         args.output_ark,
