@@ -56,6 +56,19 @@ def needs_audio(options: AugmentOptions) -> bool:
     )
 
 
+def change_level(samples: Samples, options: AugmentOptions, rng: np.random.Generator) -> Samples:
+    """Scale (num_samples,) by a random gain and add white noise at a random SNR, where asked."""
+    if options.volume_db:
+        decibels = rng.uniform(-options.volume_db, options.volume_db)
+        samples = samples * np.float32(10.0 ** (decibels / 20.0))
+    if options.noise_snr_db is not None:
+        snr = rng.uniform(*options.noise_snr_db)
+        power = float(np.square(samples, dtype=np.float64).mean())
+        scale = np.sqrt(power * 10.0 ** (-snr / 10.0))
+        samples = samples + np.float32(scale) * rng.standard_normal(len(samples), np.float32)
+    return samples
+
+
 @dataclass(frozen=True)
 class Change:
     """What makes one set of copies: factors of speed and of the frequency axis."""
@@ -188,16 +201,7 @@ class AudioPerturbation:
             samples = resampler(torch.from_numpy(samples)).numpy()
         name = f"{self._seed}:{prefix}{original.features.utterance_ids[i]}"
         rng = np.random.default_rng(list(hashlib.sha256(name.encode()).digest()[:16]))
-        if self._options.volume_db:
-            decibels = rng.uniform(-self._options.volume_db, self._options.volume_db)
-            samples = samples * np.float32(10.0 ** (decibels / 20.0))
-        if self._options.noise_snr_db is not None:
-            snr = rng.uniform(*self._options.noise_snr_db)
-            power = float(np.square(samples, dtype=np.float64).mean())
-            scale = np.sqrt(power * 10.0 ** (-snr / 10.0))
-            noise = rng.standard_normal(len(samples), np.float32)
-            samples = samples + np.float32(scale) * noise
-        return samples
+        return change_level(samples, self._options, rng)
 
     def _samples(self, features: FeatureSet, i: int) -> Samples:
         """The samples that the frames of utterance i were made of."""
