@@ -1,4 +1,4 @@
-"""Program: all shards' archives -> one cuts manifest and one list of rejects."""
+"""Program: all shards' archives -> one cuts manifest, and one list of all rejects so far."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ def main() -> None:
         options.frame_shift_ms / 1000.0,
         options.sampling_rate,
     )
-    rejects = [reject for shard in shards for reject in read_rejects(shard / "rejected.tsv")]
+    lists = [folder / "rejected.tsv" for folder in (args.data_dir, *shards)]
+    rejects = [reject for path in lists if path.is_file() for reject in read_rejects(path)]
     rejected = args.features_dir / "rejected.tsv"
     write_rejects(rejected, rejects)
     where = f"features (all reasons in {rejected})"

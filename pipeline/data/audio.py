@@ -10,6 +10,7 @@ import numpy.typing as npt
 import soundfile
 
 FLOAT_SUBTYPES = ("FLOAT", "DOUBLE")  # only these can hold samples that are not numbers
+CHECKSUMMED_FORMATS = ("FLAC",)  # damage shows in decoding only, which is fast
 
 
 class BadAudio(Exception):
@@ -21,6 +22,12 @@ class BadAudio(Exception):
         self.remedy = remedy
 
 
+def _unreadable(error: Exception) -> BadAudio:
+    code = getattr(error, "code", None)
+    reason = getattr(error, "error_string", "") or (f"libsndfile error {code}" if code else error)
+    return BadAudio(f"unreadable audio: {reason}", "fetch or convert the file again")
+
+
 def _open(path: Path) -> soundfile.SoundFile:
     if not path.is_file():
         raise BadAudio("transcript without audio: no such file", "restore it or delete its text")
@@ -29,8 +36,7 @@ def _open(path: Path) -> soundfile.SoundFile:
     try:
         return soundfile.SoundFile(path)
     except (soundfile.SoundFileError, OSError) as error:
-        reason = getattr(error, "error_string", None) or str(error)
-        raise BadAudio(f"unreadable audio: {reason}", "fetch or convert the file again") from None
+        raise _unreadable(error) from None
 
 
 def _check(sound: soundfile.SoundFile, sampling_rate: int) -> None:
@@ -51,8 +57,7 @@ def _read(sound: soundfile.SoundFile, start: int, num_samples: int) -> npt.NDArr
             sound.seek(start)
         samples = sound.read(num_samples, dtype="float32")
     except (soundfile.SoundFileError, OSError) as error:
-        reason = getattr(error, "error_string", None) or str(error)
-        raise BadAudio(f"unreadable audio: {reason}", "fetch or convert the file again") from None
+        raise _unreadable(error) from None
     if sound.subtype in FLOAT_SUBTYPES and not np.isfinite(samples).all():
         raise BadAudio("samples that are not finite numbers (NaN)", "make the file again")
     if not len(samples):
@@ -61,16 +66,17 @@ def _read(sound: soundfile.SoundFile, start: int, num_samples: int) -> npt.NDArr
 
 
 def num_samples_of(path: Path, sampling_rate: int) -> int:
-    """Number of samples of a mono file, after all checks that do not need decoding.
+    """Number of samples of a mono file, after all checks that are quick.
 
-    Floating-point files are read whole, to find NaN; others are decoded only in extraction.
+    Floating-point files are read whole, to find NaN, and FLAC files, to find damage; damage within
+    slowly decoded files (Opus, MP3) is found when `read_samples` reads them for extraction.
 
     Raises:
         BadAudio: missing, empty, unreadable, of another rate, not mono, or NaN.
     """
     with _open(path) as sound:
         _check(sound, sampling_rate)
-        if sound.subtype in FLOAT_SUBTYPES:
+        if sound.subtype in FLOAT_SUBTYPES or sound.format in CHECKSUMMED_FORMATS:
             _read(sound, 0, -1)
         return int(sound.frames)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import os
 import shutil
 import stat
@@ -72,7 +73,7 @@ def fetch(url: str, target: Path, sha256: str | None = None, timeout: float = TI
             with part.open("ab" if resumed else "wb") as out:
                 shutil.copyfileobj(answer, out, CHUNK)
                 expected = None if length is None else int(length) + (have if resumed else 0)
-    except (urllib.error.URLError, OSError, ValueError) as error:
+    except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or error
         raise UserError(f"{url}: download failed ({reason}); run again to resume") from None
     size = part.stat().st_size

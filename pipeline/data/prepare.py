@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -53,14 +52,14 @@ def _check_length(utterance: Utterance, available: int, sampling_rate: int, need
     """Number of samples of the utterance."""
     start = round(utterance.start * sampling_rate)
     count = available - start
+    if utterance.start < 0 or count <= 0:
+        raise _Bad("segment lies outside its recording", "correct the segment times")
     if utterance.duration is not None:
         wanted = round(utterance.duration * sampling_rate)
         # Kaldi's extract-segments forgives half a second beyond the end (its --max-overshoot).
         if wanted > count + sampling_rate // 2:
             raise _Bad("segment ends after its recording", "correct the segment times")
         count = min(count, wanted)
-    if utterance.start < 0 or count <= 0:
-        raise _Bad("segment lies outside its recording", "correct the segment times")
     if count < needed:
         raise _Bad(
             f"too short for one frame: {count} samples of {needed}", "leave it out or record again"
@@ -171,7 +170,7 @@ def prepare_corpus(
         supervisions[utterance_id] = manifests.supervision(
             utterance_id,
             recording_id,
-            math.fabs(utterance.start),
+            utterance.start,
             count / sampling_rate,
             text,
             utterance.speaker,

@@ -16,9 +16,14 @@ from pipeline.io.atomic import atomic_path, write_json, write_text
 def test_error_in_the_block_keeps_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "folder" / "out.txt"
     write_text(path, "old\n")
-    with pytest.raises(RuntimeError), atomic_path(path) as partial:
-        partial.write_text("half")
-        raise RuntimeError
+
+    def fail() -> None:
+        with atomic_path(path) as partial:
+            partial.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert path.read_text() == "old\n"
     assert [item.name for item in path.parent.iterdir()] == ["out.txt"]
 

@@ -1,0 +1,23 @@
+"""Sets of a split."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.data.split import select_cuts
+from pipeline.io.errors import UserError
+
+SPLITS = {"official": {"train": ["a", "c", "gone"], "test": ["b"]}, "x": {"train": ["gone"]}}
+CUTS = [{"id": name} for name in "abcd"]
+
+
+def test_cuts_keep_their_order_and_missing_ones_are_left_out() -> None:
+    assert [cut["id"] for cut in select_cuts(CUTS, SPLITS, "official", "train")] == ["a", "c"]
+    assert [cut["id"] for cut in select_cuts(iter(CUTS), SPLITS, "official", "test")] == ["b"]
+
+
+def test_an_unknown_split_or_an_empty_set_is_an_error() -> None:
+    with pytest.raises(UserError, match="theo: no such split; the corpus has official, x"):
+        select_cuts(CUTS, SPLITS, "theo", "train")
+    with pytest.raises(UserError, match="no utterance of its train set"):
+        select_cuts(CUTS, SPLITS, "x", "train")
