@@ -1,4 +1,4 @@
-"""Program: align a set with a trained rung; write transition-ids, scores and rejects."""
+"""Program: align a set with a trained rung; write transition-ids, rejects, and what to look at."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.align.forced import align_features
+from pipeline.align.triage import triage
 from pipeline.config import AlignOptions
 from pipeline.features.feature_set import load_feature_set
 from pipeline.gmm.model import GmmModel
+from pipeline.gmm.transform import apply_fmllr
 from pipeline.hmm.lang import Lang
 from pipeline.io.archive import write_int_vectors, write_matrices
 from pipeline.io.atomic import write_text
@@ -33,18 +35,25 @@ def main() -> None:
     options = parse_options(AlignOptions, args.options, "align")
     model = GmmModel.load(args.model_dir)
     features = load_feature_set(args.cuts, args.cmvn)
-    alignment, fmllr = align_features(model, Lang.load(args.lang), features, options)
+    lang = Lang.load(args.lang)
+    alignment, fmllr = align_features(model, lang, features, options)
     good = alignment.aligned
     if not good.any():
         raise UserError(f"{args.cuts}: no utterance could be aligned; see the training log")
     out = args.output_dir
     write_matrices(out / "fmllr.ark", None, sorted(fmllr.items()))
-    score_lines = [
-        f"{utterance_id}\t{alignment.score[u]:.4f}\t{int(alignment.retried[u])}\n"
-        for u, utterance_id in enumerate(features.utterance_ids)
-        if good[u]
-    ]
-    write_text(out / "scores.tsv", "utterance_id\tscore\tretried\n" + "".join(score_lines))
+    frames = model.transform.apply(features.frames, features.offsets)
+    if model.is_adapted:
+        frames = apply_fmllr(frames, features.offsets, features.speakers, fmllr)
+    findings = triage(model.hmm, model.gmm, lang, features, frames, alignment)
+    retried = dict(zip(features.utterance_ids, alignment.retried, strict=True))
+    columns = ("utterance_id", "suspicion", "log_likelihood", "gap", "retried", "cause")
+    rows = (
+        f"{f.utterance_id}\t{f.suspicion:.3f}\t{f.log_likelihood:.4f}\t{f.gap:.4f}\t"
+        f"{int(retried[f.utterance_id])}\t{f.cause}\n"
+        for f in findings
+    )
+    write_text(out / "scores.tsv", "\t".join(columns) + "\n" + "".join(rows))
     write_rejects(
         out / "rejected.tsv",
         [
@@ -70,7 +79,8 @@ def main() -> None:
     )
     print(
         f"{int(good.sum())} utterances aligned, {int((~good).sum())} failed, "
-        f"{int(alignment.retried.sum())} with the retry beam",
+        f"{int(alignment.retried.sum())} with the retry beam; "
+        f"{sum(bool(f.cause) for f in findings)} suspicious, listed first in {out}/scores.tsv",
         file=sys.stderr,
     )
 
