@@ -11,17 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
-from torch.nn import functional
 
 from pipeline.config import NnetOptions
 from pipeline.io.atomic import write_bytes
 from pipeline.io.errors import UserError
 from pipeline.io.json_lines import write_json_lines
 from pipeline.nnet.averaging import EpochModels
-from pipeline.nnet.batches import IGNORED, Batch, FrameStore
+from pipeline.nnet.batches import FrameStore
 from pipeline.nnet.checkpoint import digest, read_checkpoint, restore, save_checkpoint
 from pipeline.nnet.clipping import make_clipper
+from pipeline.nnet.measures import batch_loss, evaluate, normalise_input
 from pipeline.nnet.model import AcousticModel
 from pipeline.nnet.model_files import HybridModel, save_model
 from pipeline.nnet.optimization import Schedule, make_optimizer
@@ -30,8 +29,6 @@ from pipeline.nnet.sampler import DurationBatches
 from pipeline.nnet.spec_augment import spec_augment
 from pipeline.nnet.step_log import StepLog, finite, step_record
 from pipeline.nnet.targets import TrainingSet, hold_out, log_priors
-
-EVALUATION_FRAMES = 8000  # padded frames in a batch of held-out data
 
 
 @dataclass
@@ -218,49 +215,6 @@ def train(
     save_model(output_dir, hybrid, about)
     shutil.rmtree(folder)
     return hybrid
-
-
-def batch_loss(model: AcousticModel, batch: Batch, label_smoothing: float = 0.0) -> Tensor:
-    """Mean cross-entropy (nats) over the frames of a batch that have a target."""
-    logits = model(batch.features, batch.lengths)
-    return functional.cross_entropy(
-        logits.flatten(0, 1),
-        batch.targets.flatten(),
-        ignore_index=IGNORED,
-        label_smoothing=label_smoothing,
-    )
-
-
-@torch.inference_mode()
-def evaluate(model: AcousticModel, store: FrameStore) -> tuple[float, float]:
-    """Mean cross-entropy (nats a frame) and share of frames whose best pdf_id is the target."""
-    model.eval()
-    loss, correct, frames = 0.0, 0, 0
-    for indices in store.batches_by_length(EVALUATION_FRAMES):
-        batch = store.pad(indices)
-        logits = model(batch.features, batch.lengths).flatten(0, 1)
-        targets = batch.targets.flatten()
-        loss += functional.cross_entropy(
-            logits, targets, ignore_index=IGNORED, reduction="sum"
-        ).item()
-        correct += int((logits.argmax(dim=1) == targets).sum())
-        frames += batch.num_frames
-    return loss / frames, correct / frames
-
-
-@torch.inference_mode()
-def normalise_input(model: AcousticModel, store: FrameStore) -> None:
-    """Estimate the front end's mean and variance on all frames of `store`, in float64."""
-    total = torch.zeros(model.front_end.dim, dtype=torch.float64)
-    squares = torch.zeros_like(total)
-    for indices in store.batches_by_length(EVALUATION_FRAMES):
-        batch = store.pad(indices)
-        real = torch.arange(batch.features.shape[1]) < store.lengths[indices].unsqueeze(1)
-        frames = model.front_end.add_deltas(batch.features)[real].double()
-        total += frames.sum(dim=0)
-        squares += frames.square().sum(dim=0)
-    mean = total / sum(store.num_frames)
-    model.front_end.set_normalisation(mean, squares / sum(store.num_frames) - mean.square())
 
 
 def _add(sums: EpochSums, record: dict[str, Any]) -> None:

@@ -1,0 +1,55 @@
+"""What is computed on batches: the loss, held-out results, statistics of the input."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from pipeline.nnet.batches import IGNORED, Batch, FrameStore
+from pipeline.nnet.model import AcousticModel
+
+EVALUATION_FRAMES = 8000  # padded frames in a batch without gradients
+
+
+def batch_loss(model: AcousticModel, batch: Batch, label_smoothing: float = 0.0) -> Tensor:
+    """Mean cross-entropy (nats) over the frames of a batch that have a target."""
+    logits = model(batch.features, batch.lengths)
+    return functional.cross_entropy(
+        logits.flatten(0, 1),
+        batch.targets.flatten(),
+        ignore_index=IGNORED,
+        label_smoothing=label_smoothing,
+    )
+
+
+@torch.inference_mode()
+def evaluate(model: AcousticModel, store: FrameStore) -> tuple[float, float]:
+    """Mean cross-entropy (nats a frame) and share of frames whose best pdf_id is the target."""
+    model.eval()
+    loss, correct, frames = 0.0, 0, 0
+    for indices in store.batches_by_length(EVALUATION_FRAMES):
+        batch = store.pad(indices)
+        logits = model(batch.features, batch.lengths).flatten(0, 1)
+        targets = batch.targets.flatten()
+        loss += functional.cross_entropy(
+            logits, targets, ignore_index=IGNORED, reduction="sum"
+        ).item()
+        correct += int((logits.argmax(dim=1) == targets).sum())
+        frames += batch.num_frames
+    return loss / frames, correct / frames
+
+
+@torch.inference_mode()
+def normalise_input(model: AcousticModel, store: FrameStore) -> None:
+    """Estimate the front end's mean and variance on all frames of `store`, in float64."""
+    total = torch.zeros(model.front_end.dim, dtype=torch.float64)
+    squares = torch.zeros_like(total)
+    for indices in store.batches_by_length(EVALUATION_FRAMES):
+        batch = store.pad(indices)
+        real = torch.arange(batch.features.shape[1]) < store.lengths[indices].unsqueeze(1)
+        frames = model.front_end.add_deltas(batch.features)[real].double()
+        total += frames.sum(dim=0)
+        squares += frames.square().sum(dim=0)
+    mean = total / sum(store.num_frames)
+    model.front_end.set_normalisation(mean, squares / sum(store.num_frames) - mean.square())
