@@ -1,0 +1,158 @@
+"""What a run left on disk, read for its report; what is not there is left out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from platform import python_version
+from typing import Any, NamedTuple
+
+from pipeline.config import Config
+from pipeline.io.errors import UserError
+from pipeline.io.json_lines import read_json_lines
+from pipeline.io.rejects import Reject, read_rejects
+
+PACKAGES = (
+    "torch",
+    "lhotse",
+    "numpy",
+    "numba",
+    "snakemake",
+    "kaldialign",
+    "kaldifst",
+    "kaldi_decoder",
+    "kaldi_native_fbank",
+    "kaldi_native_io",
+    "safetensors",
+    "matplotlib",
+)
+Row = dict[str, Any]
+
+
+class SystemKey(NamedTuple):
+    """Names one decoded test set."""
+
+    split: str
+    grammar: str
+    model: str
+    decoder: str
+
+
+@dataclass
+class Run:
+    """The files of a run that its report is made from."""
+
+    root: Path
+    config: Config
+    scores: dict[SystemKey, Row] = field(default_factory=dict)  # contents of wer.json
+    sets: list[Row] = field(default_factory=list)  # size of each training and test set
+    gmm_logs: dict[str, dict[str, list[Row]]] = field(default_factory=dict)  # split -> rung
+    epochs: dict[str, dict[str, list[Row]]] = field(default_factory=dict)  # split -> network
+    steps: dict[str, dict[str, list[Row]]] = field(default_factory=dict)  # split -> network
+    rejects: list[tuple[str, Reject]] = field(default_factory=list)  # stage, reject
+    benchmarks: list[Row] = field(default_factory=list)  # job, seconds, cpu_seconds, max_rss_mb
+    versions: dict[str, str] = field(default_factory=dict)
+
+
+def _lines(path: Path) -> list[Row]:
+    return list(read_json_lines(path)) if path.exists() else []
+
+
+def _read_scores(root: Path, config: Config) -> Iterator[tuple[SystemKey, Row]]:
+    for split in config.splits:
+        for grammar in config.grammars:
+            for model in config.decoded_models:
+                for decoder in config.decode.decoders:
+                    path = root / split / "decode" / model / grammar / decoder / "wer.json"
+                    if not path.exists():
+                        continue
+                    try:
+                        result = json.loads(path.read_text(encoding="utf-8"))
+                    except ValueError:
+                        raise UserError(f"{path}: damaged; run the stage score again") from None
+                    yield SystemKey(split, grammar, model, decoder), result
+
+
+def _set_sizes(root: Path, config: Config) -> Iterator[Row]:
+    for split in config.splits:
+        for name in ("train", "test"):
+            cuts = _lines(root / split / "data" / name / "cuts.jsonl.gz")
+            if not cuts:
+                continue
+            spoken = [cut["supervisions"][0] for cut in cuts]
+            yield {
+                "split": split,
+                "set": name,
+                "utterances": len(cuts),
+                "speakers": len({supervision.get("speaker") for supervision in spoken}),
+                "words": sum(len(supervision["text"].split()) for supervision in spoken),
+                "seconds": round(sum(cut["duration"] for cut in cuts), 3),
+            }
+
+
+def _read_rejects(root: Path, config: Config) -> Iterator[tuple[str, Reject]]:
+    places = [("data", root / "data"), ("features", root / "features")]
+    for split in config.splits:
+        places += [(f"{split}/{r} alignment", root / split / r / "alignment") for r in config.gmm]
+        places += [(f"{split}/{n} training", root / split / n) for n in config.nnet]
+    for stage, folder in places:
+        path = folder / "rejected.tsv"
+        if path.exists():
+            yield from ((stage, reject) for reject in read_rejects(path))
+
+
+def _read_benchmarks(folder: Path) -> Iterator[Row]:
+    """Rows of Snakemake's benchmark files; of a repeated job the mean time."""
+    for path in sorted(folder.rglob("*.tsv")):
+        header, *lines = [line.split("\t") for line in path.read_text("utf-8").splitlines()] or [[]]
+        rows = [dict(zip(header, line, strict=False)) for line in lines]
+        seconds = [_float(row.get("s")) for row in rows]
+        known = [value for value in seconds if value is not None]
+        if known:
+            yield {
+                "job": path.relative_to(folder).with_suffix("").as_posix(),
+                "seconds": sum(known) / len(known),
+                "cpu_seconds": _float(rows[0].get("cpu_time")),
+                "max_rss_mb": _float(rows[0].get("max_rss")),
+            }
+
+
+def _float(text: str | None) -> float | None:
+    try:
+        return float(text or "")
+    except ValueError:
+        return None  # Snakemake writes "-" or "NA" for what it could not measure
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def collect(root: Path, config: Config) -> Run:
+    """Read everything that the report shows.
+
+    Raises:
+        UserError: a file that is there is damaged.
+    """
+    run = Run(root, config, versions=_versions())
+    run.scores = dict(_read_scores(root, config))
+    run.sets = list(_set_sizes(root, config))
+    for split in config.splits:
+        logs = {rung: _lines(root / split / rung / "log.jsonl") for rung in config.gmm}
+        run.gmm_logs[split] = {rung: log for rung, log in logs.items() if log}
+        logs = {net: _lines(root / split / net / "log.jsonl") for net in config.nnet}
+        run.epochs[split] = {net: log for net, log in logs.items() if log}
+        logs = {net: _lines(root / split / net / "steps.jsonl") for net in config.nnet}
+        run.steps[split] = {net: log for net, log in logs.items() if log}
+    run.rejects = list(_read_rejects(root, config))
+    run.benchmarks = list(_read_benchmarks(root / "benchmarks"))
+    return run

@@ -1,0 +1,68 @@
+"""The plain table of a run's error rates, for the terminal."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from pipeline.io.errors import UserError
+from pipeline.report.sections import interval_text, merge_decoders
+
+
+def print_summary(results_path: Path, console: Console | None = None) -> None:
+    """Print title, error rates and where the page lies.
+
+    Args:
+        results_path: results.json of a report.
+    Raises:
+        UserError: there is no such report, or it is damaged.
+    """
+    try:
+        results = json.loads(results_path.read_text(encoding="utf-8"))
+        rows = list(merge_decoders(results["wer"]))
+    except FileNotFoundError:
+        raise UserError(f"{results_path}: no results yet; run the recipe first") from None
+    except (ValueError, KeyError, TypeError):
+        raise UserError(f"{results_path}: damaged; run the stage report again") from None
+    console = console or Console(highlight=False)
+    if not rows:
+        console.print(f"{escape(results['title'])}: nothing has been scored yet")
+        return
+    console.print(results["title"], style="bold", markup=False, soft_wrap=True)
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    for name in ("split", "grammar", "model", "decoder"):
+        table.add_column(name, no_wrap=True)
+    for name in ("WER %", "95 % interval", "errors/words", "best %"):
+        table.add_column(name, justify="right", no_wrap=True)
+    last = None
+    for decoders, row in rows:
+        fixed = row["fixed"]
+        if last not in (None, row["split"]):
+            table.add_section()
+        names = (
+            row["split"] if row["split"] != last else "",
+            row["grammar"],
+            row["model"],
+            decoders,
+        )
+        last = row["split"]
+        table.add_row(
+            *(escape(name) for name in names),
+            f"{fixed['wer']:.2f}",
+            interval_text(fixed),
+            f"{fixed['errors']}/{fixed['words']}",
+            f"{row['best']['wer']:.2f}",
+        )
+    # A line that the terminal breaks is better than figures cut off.
+    unlimited = console.options.update(max_width=10_000)
+    console.width = max(console.width, console.measure(table, options=unlimited).maximum)
+    console.print(table)
+    console.print("best: lowest WER over LM weights and penalties on the test set itself")
+    if any(row["fixed"]["no_error_limit"] is not None for _, row in rows):
+        console.print("†: no error seen; the rate that shows none in one of twenty such sets")
+    console.print(f"page: {results_path.with_name('index.html')}", soft_wrap=True)
