@@ -10,6 +10,7 @@ from pipeline.code_digest import CodeDigests
 from pipeline.config import ConfigError
 from pipeline.workflow import (
     any_of,
+    files_until,
     hmm_of,
     load_recipe,
     loglikes,
@@ -52,6 +53,16 @@ rule all:
     default_target: True
     input:
         STAGES["report"],
+
+
+# `snakemake until_align` runs the stages up to align.
+for stage in STAGES:
+
+    rule:
+        name:
+            f"until_{stage}"
+        input:
+            files_until(RECIPE, stage),
 
 
 include: "pipeline/rules/data.smk"

@@ -78,7 +78,18 @@ def any_of(names: Collection[str]) -> str:
     return "|".join(sorted(names)) or "(?!)"
 
 
-# Stages: what a user calls the parts of a run, and the files that stand for them.
+# Stages: what a user calls the parts of a run. A rung and a network are a stage each.
+
+STAGE_RULES = {
+    "data": ("prepare_data",),
+    "features": ("extract_features", "merge_features", "split_data", "compute_cmvn"),
+    "lang": ("prepare_lang",),
+    "align": ("align_gmm", "export_alignment"),
+    "graph": ("make_grammar", "make_graph"),
+    "decode": ("gmm_loglikes", "adapted_loglikes", "nnet_loglikes", "decode_kaldi", "decode_k2"),
+    "score": ("score",),
+    "report": ("save_config", "make_report"),
+}
 
 
 def stage_files(config: Config) -> dict[str, list[str]]:
@@ -133,6 +144,22 @@ def stage_files(config: Config) -> dict[str, list[str]]:
         "report": [f"{root}/report/index.html"],
     }
     return stages
+
+
+def files_until(config: Config, stage: str) -> list[str]:
+    """Files of a stage and of all earlier ones."""
+    stages = stage_files(config)
+    names = list(stages)
+    return [file for name in names[: names.index(stage) + 1] for file in stages[name]]
+
+
+def stage_targets(config: Config, stage: str) -> list[str]:
+    """What stands for a stage on Snakemake's command line: rules, or files where a rule has more.
+
+    Raises:
+        KeyError: there is no such stage.
+    """
+    return list(STAGE_RULES.get(stage) or stage_files(config)[stage])
 
 
 def loglikes(config: Config, folder: str, model: str, grammar: str) -> str:

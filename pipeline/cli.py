@@ -1,0 +1,257 @@
+"""The command `hybrid`: runs recipes and shows their stages; the work itself is Snakemake's."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+import yaml
+
+from pipeline.config import Config, ConfigError
+from pipeline.snakemake_messages import Failed, Finished, Started, events
+from pipeline.workflow import REPOSITORY, load_recipe, stage_files, stage_targets
+
+REASON_WIDTH = 150  # characters
+NUM_LOG_LINES = 15  # shown of the log of a failed job that does not say what was wrong
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Hybrid speech recognition recipes: from a corpus to word error rates.",
+)
+
+Recipe = Annotated[str, typer.Argument(metavar="RECIPE", help="A folder of recipes/.")]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Change the configuration, e.g. decode.beam=12."
+    ),
+]
+
+
+def fail(message: object) -> NoReturn:
+    """Leave with one line."""
+    typer.echo(f"error: {message}", err=True)
+    raise typer.Exit(1)
+
+
+def parse_changes(changes: list[str]) -> dict[str, Any]:
+    """["a.b=1", "a.c=x"] -> {"a": {"b": 1, "c": "x"}}.
+
+    Raises:
+        ConfigError: not of the form key=value, or the value is not YAML.
+    """
+    tree: dict[str, Any] = {}
+    for change in changes:
+        key, equals, text = change.partition("=")
+        *above, last = key.split(".")
+        if not equals or not all([*above, last]):
+            raise ConfigError(f"--set {change}: expected KEY=VALUE, e.g. seed=2 or decode.beam=12")
+        node = tree
+        for name in above:
+            node = node.setdefault(name, {})
+            if not isinstance(node, dict):
+                raise ConfigError(f"--set {change}: {name} was set to a value before")
+        try:
+            node[last] = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise ConfigError(f"--set {change}: the value is not YAML; quote it") from None
+    return tree
+
+
+def snakemake_settings(recipe: str, changes: dict[str, Any]) -> list[str]:
+    """The words after --config: nested values as JSON."""
+    values = {
+        key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        for key, value in changes.items()
+    }
+    return [f"recipe={recipe}", *(f"{key}={value}" for key, value in values.items())]
+
+
+def find_stage(name: str, stages: dict[str, list[str]]) -> int:
+    """Position of a stage.
+
+    Raises:
+        ConfigError: there is none of that name; lists all.
+    """
+    if name not in stages:
+        raise ConfigError(f"stage {name}: unknown; the stages are {', '.join(stages)}")
+    return list(stages).index(name)
+
+
+def snakemake_command(
+    config: Config,
+    changes: dict[str, Any],
+    first: str | None = None,
+    last: str | None = None,
+    forced: list[str] | None = None,
+) -> list[str]:
+    """What to type to get the same from Snakemake, without the number of cores.
+
+    Args:
+        first: this stage and all later ones run again.
+        last: no later stage runs.
+        forced: these stages run again, and what follows from them.
+    Raises:
+        ConfigError: an unknown stage, or `first` comes after `last`.
+    """
+    stages = stage_files(config)
+    names = list(stages)
+    end = find_stage(last, stages) if last else len(names) - 1
+    again = {find_stage(name, stages) for name in forced or []}
+    if first:
+        start = find_stage(first, stages)
+        if start > end:
+            raise ConfigError(
+                f"--from {first} comes after --until {last}; the order is {', '.join(names)}"
+            )
+        again.update(range(start, end + 1))
+    forcerun = [target for i in sorted(again) for target in stage_targets(config, names[i])]
+    return [
+        "snakemake",
+        *([f"until_{last}"] if last else []),
+        "--config",
+        *snakemake_settings(config.recipe, changes),
+        *(["--forcerun", *forcerun] if forcerun else []),
+    ]
+
+
+def why_failed(log: str | None) -> str:
+    """What the log of a failed job says: its error line, or its end."""
+    path = REPOSITORY / (log or "")
+    if not log or not path.is_file():
+        return "it left no log"
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    errors = [line for line in lines if line.startswith("error: ")]
+    return errors[-1] if errors else "\n".join([f"end of {log}:", *lines[-NUM_LOG_LINES:]])
+
+
+def _kept(lines: Iterable[str], copies: list[str]) -> Iterator[str]:
+    for line in lines:
+        copies.append(line)
+        yield line
+
+
+def run_snakemake(command: list[str], dry_run: bool, verbose: bool) -> int:
+    """Run it in the repository, one line a job; return its exit status."""
+    words = [sys.executable, "-m", *command]
+    if verbose:
+        return subprocess.run(words, cwd=REPOSITORY, check=False).returncode
+    others: list[str] = []  # what Snakemake said that is about no job: shown if it fails
+    num_failed = num_jobs = 0
+    with subprocess.Popen(
+        words,
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    ) as process:
+        assert process.stdout is not None
+
+        for event in events(_kept(process.stdout, others)):
+            others.clear()
+            if isinstance(event, Failed):
+                num_failed += 1
+                typer.echo(f"failed: {event.job.name}: {why_failed(event.job.log)}", err=True)
+            elif isinstance(event, Finished):
+                width = len(str(event.total))
+                count = f"[{event.done:{width}}/{event.total}]"
+                typer.echo(f"{count} {event.job.name}: {event.seconds:.1f} s")
+            elif isinstance(event, Started) and dry_run and event.job.log:
+                num_jobs += 1
+                reason = event.job.details.get("reason", "")
+                typer.echo(f"{event.job.name}: {textwrap.shorten(reason, REASON_WIDTH)}")
+    if process.returncode and not num_failed:
+        typer.echo("".join(others[-NUM_LOG_LINES:]).strip(), err=True)
+    elif dry_run:
+        typer.echo(f"{num_jobs} jobs would run" if num_jobs else "nothing to be done")
+    return process.returncode
+
+
+@app.command()
+def run(
+    recipe: Recipe,
+    first: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="STAGE",
+            help="Run this stage and all later ones again; earlier ones only where their results "
+            "are missing or out of date.",
+        ),
+    ] = None,
+    last: Annotated[
+        str | None, typer.Option("--until", metavar="STAGE", help="Run no later stage.")
+    ] = None,
+    force: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--force", metavar="STAGE", help="Run this stage again, and what follows from it."
+        ),
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Processor cores to use [default: all].")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="Only say what would run.")
+    ] = False,
+    changes: Changes = None,
+    verbose: Annotated[bool, typer.Option(help="Show all that Snakemake says.")] = False,
+) -> None:
+    """Run a recipe: hybrid run fsdd --from graph --set decode.beam=12."""
+    try:
+        tree = parse_changes(changes or [])
+        config = load_recipe({**tree, "recipe": recipe})
+        command = snakemake_command(config, tree, first, last, force)
+    except ConfigError as error:
+        fail(error)
+    command += ["--cores", str(jobs or "all")] + (["--dry-run"] if dry_run else [])
+    typer.echo(f"$ {shlex.join(command)}")
+    status = run_snakemake(command, dry_run, verbose)
+    if status:
+        raise typer.Exit(status)
+    page = Path(config.root, "report", "index.html")
+    if not dry_run and last in (None, "report"):
+        show_results(config)
+        typer.echo(f"report: {page}")
+
+
+def show_results(config: Config) -> None:
+    """Print the table of word error rates."""
+    subprocess.run(
+        [sys.executable, "-m", "pipeline.bin.print_results", f"{config.root}/report/results.json"],
+        cwd=REPOSITORY,
+        check=False,
+    )
+
+
+@app.command()
+def stages(recipe: Recipe, changes: Changes = None) -> None:
+    """List a recipe's stages in their order, and what is there of each."""
+    try:
+        config = load_recipe({**parse_changes(changes or []), "recipe": recipe})
+    except ConfigError as error:
+        fail(error)
+    table = stage_files(config)
+    width = max(len(name) for name in table)
+    for name, files in table.items():
+        found = sum((REPOSITORY / file).is_file() for file in files)
+        state = (
+            "done" if found == len(files) else f"{found} of {len(files)}" if found else "missing"
+        )
+        typer.echo(f"{name:{width}}  {state}")
+
+
+if __name__ == "__main__":
+    app()
