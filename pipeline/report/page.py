@@ -15,7 +15,6 @@ from pipeline.report.sections import (
     error_parts,
     headline,
     wer_section,
-    worst_table,
 )
 
 Row = dict[str, Any]
@@ -89,7 +88,7 @@ def _errors(results: Row, pictures: Sequence[Picture]) -> Markup | None:
         ]
         title = tag("h3", f"{row['model']} · {row['split']} · {row['grammar']} · {row['decoder']}")
         parts = tag("div", *matrix, error_parts(row), class_="columns")
-        blocks.append((row["split"], tag("div", title, parts, worst_table(row), class_="full")))
+        blocks.append((row["split"], tag("div", title, parts, class_="full")))
     return by_split(blocks)
 
 

@@ -234,6 +234,7 @@ def error_parts(row: Row) -> Markup:
         header = ("speaker", "utterances", "WER %", "errors / words")
         caption = "Speakers" if len(speakers) == len(row["speakers"]) else "The 20 worst speakers"
         parts.append(table(header, speakers, numeric=(1, 2, 3), caption=caption))
+    parts.append(worst_table(row))
     return tag("div", *parts, class_="columns")
 
 
