@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,14 +17,14 @@ FOLDER = ".venv-k2"
 def k2_python(root: Path, environment: Mapping[str, str]) -> str:
     """Path of the interpreter for k2's programs.
 
-    The first of: $K2_PYTHON, ``root``/.venv-k2/bin/python, this interpreter if it has k2.
+    The first of: $K2_PYTHON (a path, or a name on $PATH), ``root``/.venv-k2/bin/python, this interpreter if it has k2.
 
     Raises:
         UserError: there is none.
     """
     named = environment.get(VARIABLE)
     if named:
-        if not Path(named).is_file():
+        if shutil.which(named, path=environment.get("PATH")) is None:
             raise UserError(
                 f"{VARIABLE}={named}: no such program; correct the variable or unset it"
             )

@@ -8,7 +8,6 @@ from typing import Literal
 
 import numpy as np
 import pytest
-from definition import expected_strings, strings_of_fst
 
 from pipeline.config import GrammarOptions, GraphOptions, LangOptions
 from pipeline.graph.compile import make_graph
@@ -17,6 +16,7 @@ from pipeline.hmm.lang import Lang, prepare_lang
 from pipeline.hmm.model import Hmm
 from pipeline.hmm.topology import HmmState, Topology, bakis_states
 from pipeline.hmm.tree import ContextDependency, Leaf, Node, Question
+from tests.graph.definition import expected_strings, strings_of_fst
 
 LEXICON = [
     ("A", 1.0, ["x"]),
