@@ -2,9 +2,9 @@
 
 lhotse's own `Mfcc` differs from compute-mfcc-feats in three ways, mended here: samples are taken
 in the range of 16-bit integers as Kaldi does, frames that would cross the end are left out
-(snip_edges), and C0 is replaced by the log energy (lhotse's use_energy writes it over the first
-*frame* of each batch, not the first coefficient). All is computed in double precision: in single,
-filters and spectra differ from Kaldi's by up to 1e-3 in quiet frames.
+(snip_edges), and use_energy puts the log energy in the place of C0 (lhotse writes it over the
+first *frame* of each batch, not over the first coefficient). All is computed in double precision:
+in single, filters and spectra differ from Kaldi's by up to 1e-3 in quiet frames.
 """
 
 from __future__ import annotations
