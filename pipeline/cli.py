@@ -17,7 +17,13 @@ import yaml
 
 from pipeline.config import Config, ConfigError
 from pipeline.snakemake_messages import Failed, Finished, Started, events
-from pipeline.workflow import REPOSITORY, load_recipe, stage_files, stage_targets
+from pipeline.workflow import (
+    REPOSITORY,
+    load_recipe,
+    program_environment,
+    stage_files,
+    stage_targets,
+)
 
 REASON_WIDTH = 150  # characters
 NUM_LOG_LINES = 15  # shown of the log of a failed job that does not say what was wrong
@@ -115,9 +121,11 @@ def snakemake_command(
             )
         again.update(range(start, end + 1))
     forcerun = [target for i in sorted(again) for target in stage_targets(config, names[i])]
+    elsewhere = Path.cwd() != REPOSITORY
     return [
         "snakemake",
         *([f"until_{last}"] if last else []),
+        *(["--snakefile", str(REPOSITORY / "Snakefile")] if elsewhere else []),
         "--config",
         *snakemake_settings(config.recipe, changes),
         *(["--forcerun", *forcerun] if forcerun else []),
@@ -126,8 +134,8 @@ def snakemake_command(
 
 def why_failed(log: str | None) -> str:
     """What the log of a failed job says: its error line, or its end."""
-    path = REPOSITORY / (log or "")
-    if not log or not path.is_file():
+    path = Path(log or "")
+    if not path.is_file():
         return "it left no log"
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     errors = [line for line in lines if line.startswith("error: ")]
@@ -141,21 +149,21 @@ def _kept(lines: Iterable[str], copies: list[str]) -> Iterator[str]:
 
 
 def run_snakemake(command: list[str], dry_run: bool, verbose: bool) -> int:
-    """Run it in the repository, one line a job; return its exit status."""
+    """Run it, one line a job; return its exit status."""
     words = [sys.executable, "-m", *command]
+    environment = {**os.environ, **program_environment(os.environ, conda=False)}
     if verbose:
-        return subprocess.run(words, cwd=REPOSITORY, check=False).returncode
+        return subprocess.run(words, env=environment, check=False).returncode
     others: list[str] = []  # what Snakemake said that is about no job: shown if it fails
     num_failed = num_jobs = 0
     with subprocess.Popen(
         words,
-        cwd=REPOSITORY,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         encoding="utf-8",
         errors="replace",
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        env={**environment, "PYTHONUNBUFFERED": "1"},
     ) as process:
         assert process.stdout is not None
 
@@ -231,7 +239,7 @@ def show_results(config: Config) -> None:
     """Print the table of word error rates."""
     subprocess.run(
         [sys.executable, "-m", "pipeline.bin.print_results", f"{config.root}/report/results.json"],
-        cwd=REPOSITORY,
+        env={**os.environ, **program_environment(os.environ, conda=False)},
         check=False,
     )
 
@@ -246,7 +254,7 @@ def stages(recipe: Recipe, changes: Changes = None) -> None:
     table = stage_files(config)
     width = max(len(name) for name in table)
     for name, files in table.items():
-        found = sum((REPOSITORY / file).is_file() for file in files)
+        found = sum(Path(file).is_file() for file in files)
         state = (
             "done" if found == len(files) else f"{found} of {len(files)}" if found else "missing"
         )

@@ -64,13 +64,13 @@ def to_json(
     include: Collection[str] | None = None,
     exclude: Collection[str] | None = None,
 ) -> str:
-    """A section of the configuration for a program's command line, keys in fixed order."""
+    """A section of the configuration for a program's command line, in the order of the models."""
     values = options.model_dump(
         mode="json",
         include=set(include) if include is not None else None,
         exclude=set(exclude) if exclude is not None else None,
     )
-    return json.dumps(values, sort_keys=True, separators=(",", ":"))
+    return json.dumps(values, separators=(",", ":"))
 
 
 def any_of(names: Collection[str]) -> str:
@@ -86,7 +86,14 @@ STAGE_RULES = {
     "lang": ("prepare_lang",),
     "align": ("align_gmm", "export_alignment"),
     "graph": ("make_grammar", "make_graph"),
-    "decode": ("gmm_loglikes", "adapted_loglikes", "nnet_loglikes", "decode_kaldi", "decode_k2"),
+    "decode": (
+        "gmm_loglikes",
+        "adapted_loglikes",
+        "nnet_loglikes",
+        "adapted_nnet_loglikes",
+        "decode_kaldi",
+        "decode_k2",
+    ),
     "score": ("score",),
     "report": ("save_config", "make_report"),
 }
@@ -167,7 +174,9 @@ def loglikes(config: Config, folder: str, model: str, grammar: str) -> str:
 
     Only a speaker-adapted model needs a first search, and so a grammar, to make them.
     """
-    adapted = model in config.gmm and config.gmm[model].type == "sat"
+    adapted = (model in config.gmm and config.gmm[model].type == "sat") or (
+        model in config.nnet and config.nnet[model].features == "fmllr"
+    )
     return f"{folder}/decode/{model}/{f'{grammar}/' if adapted else ''}loglikes.scp"
 
 
@@ -181,11 +190,30 @@ def start_files(config: Config, folder: str, model: str) -> dict[str, str]:
         "alignment": f"{folder}/{rung}/alignment/transition_ids.scp",
         "alignment_ark": f"{folder}/{rung}/alignment/transition_ids.ark",
     }
+    if model in config.nnet and config.nnet[model].features == "fmllr":
+        files["transform"] = f"{folder}/{rung}/transform.safetensors"
+        files["fmllr"] = f"{folder}/{rung}/alignment/fmllr.ark"
     if model in config.gmm:
         files["gmm"] = f"{folder}/{rung}/gmm.safetensors"
         files["transform"] = f"{folder}/{rung}/transform.safetensors"
         files["fmllr"] = f"{folder}/{rung}/alignment/fmllr.ark"
     return files
+
+
+def adaptation_files(config: Config, folder: str, net: str, grammar: str) -> dict[str, str]:
+    """What turns a test set into a network's fmllr features."""
+    rung = config.nnet[net].alignment
+    return {
+        "transform": f"{folder}/{rung}/transform.safetensors",
+        "fmllr": f"{folder}/decode/{rung}/{grammar}/fmllr.ark",
+    }
+
+
+def adaptation_arguments(files: Mapping[str, Any]) -> str:
+    """Options of train_nnet for fmllr features, quoted for the shell; empty for others."""
+    if "fmllr" not in files:
+        return ""
+    return shlex.join(["--transform", str(files["transform"]), "--fmllr", str(files["fmllr"])])
 
 
 def start_arguments(files: Mapping[str, Any]) -> str:

@@ -1,0 +1,148 @@
+"""pipeline/config.py: what is wrong in a configuration is said in one line that names the key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.config import Config, ConfigError, load_config, merge
+
+SMALLEST: dict[str, Any] = {
+    "recipe": "toy",
+    "title": "Toy",
+    "corpus": {"name": "demo"},
+    "splits": ["official"],
+    "gmm": {"mono": {"type": "mono"}},
+    "nnet": {"lstm": {"alignment": "mono"}},
+    "grammars": {"loop": {"type": "loop"}},
+}
+
+
+def load(tmp_path: Path, changes: dict[str, Any]) -> Config:
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(SMALLEST), encoding="utf-8")
+    return load_config(path, changes)
+
+
+def test_smallest_configuration_has_all_defaults(tmp_path: Path) -> None:
+    config = load(tmp_path, {})
+    assert config.root == "exp/toy"
+    assert config.decoded_models == ("mono", "lstm")
+    assert config.decode.lm_weight == 12.0
+    assert config.nnet["lstm"].clipping.threshold == 5.0
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"corpos": {}}, "corpos: unknown key"),
+        ({"nnet": {"lstm": {"model": {"hiden_dim": 4}}}}, "nnet.lstm.model.hiden_dim: unknown key"),
+        ({"features": {"num_ceps": 0}}, "features.num_ceps: "),
+        ({"features": {"num_ceps": "many"}}, "features.num_ceps: "),
+        ({"features": 5}, "features: "),
+        ({"splits": []}, "splits: "),
+        ({"splits": ["a", "a"]}, "splits: a name stands twice"),
+        ({"splits": ["data"]}, "splits: the name 'data' is taken"),
+        ({"splits": ["A/../b"]}, "splits.0: "),
+        ({"gmm": {"decode": {"type": "mono"}}}, "gmm: the name 'decode' is taken"),
+        ({"gmm": {"mono": {"alignment": "tri1"}}}, "gmm.mono.alignment: "),
+        ({"gmm": {"tri1": {"type": "deltas"}}}, "gmm.tri1.alignment: must name an earlier rung"),
+        ({"gmm": {"mono": {"type": "hmm"}}}, "gmm.mono.type: "),
+        ({"nnet": {"lstm": {"alignment": "tri9"}}}, "nnet.lstm.alignment: no rung 'tri9'"),
+        ({"nnet": {"mono": {"alignment": "mono"}}}, "nnet.mono: the name is taken"),
+        ({"models": ["dnn"]}, "models: no GMM rung or network is called 'dnn'"),
+        ({"grammars": {"loop": {"type": "arpa"}}}, "grammars.loop: "),
+        ({"grammars": {"loop": {"file": "a.arpa"}}}, "grammars.loop: "),
+        ({"lang": {"silence_probability": 1.0}}, "lang.silence_probability: "),
+        ({"decode": {"decoders": ["julius"]}}, "decode.decoders.0: "),
+        ({"corpus": None}, "corpus: "),
+    ],
+)
+def test_a_mistake_is_one_line_that_names_its_key(
+    tmp_path: Path, changes: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, changes)
+    message = str(caught.value)
+    assert message.startswith(f"{tmp_path / 'config.yaml'}: {said}")
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"a: [1", "not valid YAML"),
+        (b"\xff\xfe\x00", "not valid YAML"),
+        (b"- a\n- b\n", "expected a mapping"),
+        (b"", "expected a mapping"),
+    ],
+)
+def test_a_file_that_is_no_mapping(tmp_path: Path, content: bytes, said: str) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match=said) as caught:
+        load_config(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no such configuration"):
+        load_config(tmp_path / "none.yaml")
+
+
+def test_merge_keeps_what_is_not_named_and_null_removes() -> None:
+    base = {"a": {"b": 1, "c": {"d": 2}}, "e": [1, 2]}
+    assert merge(base, {"a": {"c": {"d": 3}}}) == {"a": {"b": 1, "c": {"d": 3}}, "e": [1, 2]}
+    assert merge(base, {"e": [3]}) == {"a": {"b": 1, "c": {"d": 2}}, "e": [3]}
+    assert merge(base, {"a": {"b": None}, "e": None}) == {"a": {"c": {"d": 2}}}
+    assert merge(base, {"x": None}) == base
+    assert base == {"a": {"b": 1, "c": {"d": 2}}, "e": [1, 2]}
+
+
+TREES = st.recursive(
+    st.dictionaries(st.sampled_from("abc"), st.integers(0, 3), max_size=3),
+    lambda below: st.dictionaries(st.sampled_from("abc"), below | st.integers(0, 3), max_size=3),
+    max_leaves=6,
+)
+
+
+@given(TREES, TREES)
+def test_merging_the_same_changes_twice_changes_nothing_more(
+    base: dict[str, Any], changes: dict[str, Any]
+) -> None:
+    once = merge(base, changes)
+    assert merge(once, changes) == once
+    assert merge(changes, changes) == changes
+    assert merge(base, {}) == base
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda below: (
+        st.lists(below, max_size=3)
+        | st.dictionaries(
+            st.sampled_from([*Config.model_fields, "type", "mono", "alignment", "x"]),
+            below,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(JSON)
+def test_any_yaml_is_a_configuration_or_one_line(
+    tmp_path_factory: pytest.TempPathFactory, raw: Any
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "fuzz.yaml"
+    path.write_text(yaml.safe_dump(merge(SMALLEST, raw) if isinstance(raw, dict) else raw))
+    try:
+        said = load_config(path).recipe
+    except ConfigError as error:
+        said = str(error)
+    assert len(said.splitlines()) == 1

@@ -1,0 +1,1 @@
+"""Tests of the workflow: Snakefile, command line, configuration."""

@@ -1,0 +1,188 @@
+"""pipeline/workflow.py: recipes, stages, arguments and surroundings of programs."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pipeline.config import ConfigError, DecodeOptions
+from pipeline.workflow import (
+    REPOSITORY,
+    STAGE_RULES,
+    any_of,
+    files_until,
+    hmm_of,
+    known_recipes,
+    load_recipe,
+    loglikes,
+    program_environment,
+    stage_files,
+    stage_targets,
+    start_arguments,
+    start_files,
+    to_json,
+)
+
+TOY: dict[str, Any] = {
+    "recipe": "toy",
+    "title": "Toy",
+    "corpus": {"name": "demo"},
+    "splits": ["a", "b"],
+    "gmm": {
+        "mono": {"type": "mono"},
+        "tri": {"type": "deltas", "alignment": "mono"},
+        "sat": {"type": "sat", "alignment": "tri"},
+    },
+    "nnet": {"net": {"alignment": "tri"}},
+    "grammars": {"g": {"type": "loop"}},
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "toy").mkdir()
+    (tmp_path / "toy/config.yaml").write_text(
+        yaml.safe_dump(TOY, sort_keys=False), encoding="utf-8"
+    )
+    return tmp_path
+
+
+def test_the_recipes_of_the_project() -> None:
+    assert {"demo", "fsdd", "yesno", "speech_commands"} <= set(known_recipes())
+    for name in known_recipes():
+        config = load_recipe({"recipe": name})
+        assert config.recipe == name
+    assert load_recipe({}).recipe == "demo"
+
+
+def test_settings_change_the_recipe(folder: Path) -> None:
+    settings = {"recipe": "toy", "decode": {"beam": "11", "lm_weights": ["10", "12"]}, "seed": 3}
+    config = load_recipe(settings, folder)
+    assert config.decode.beam == 11.0  # Snakemake hands numbers inside mappings over as text
+    assert config.decode.lm_weights == (10.0, 12.0)
+    assert config.seed == 3
+    assert config.decode.max_active == DecodeOptions().max_active
+
+
+@pytest.mark.parametrize("nothing", [None, "null"])
+def test_null_puts_back_the_default(folder: Path, nothing: str | None) -> None:
+    assert load_recipe({"recipe": "toy", "nnet": nothing}, folder).nnet == {}
+    config = load_recipe({"recipe": "toy", "gmm": {"sat": nothing}}, folder)
+    assert list(config.gmm) == ["mono", "tri"]
+
+
+def test_unknown_recipe_lists_the_known(folder: Path) -> None:
+    with pytest.raises(ConfigError, match=r"recipe oops: .*known are toy"):
+        load_recipe({"recipe": "oops"}, folder)
+
+
+def test_a_recipe_is_called_as_its_folder(folder: Path) -> None:
+    (folder / "toy").rename(folder / "other")
+    with pytest.raises(ConfigError, match="must be the folder's name"):
+        load_recipe({"recipe": "other"}, folder)
+
+
+def test_stages_in_the_order_of_the_flow(folder: Path) -> None:
+    config = load_recipe({"recipe": "toy"}, folder)
+    stages = stage_files(config)
+    assert list(stages) == [
+        *("data", "features", "lang", "mono", "tri", "sat", "align", "net"),
+        *("graph", "decode", "score", "report"),
+    ]
+    assert stages["tri"] == ["exp/toy/a/tri/hmm.json", "exp/toy/b/tri/hmm.json"]
+    assert len(stages["score"]) == 2 * 4 * 1 * 2  # splits, models, grammars, decoders
+    assert files_until(config, "lang") == stages["data"] + stages["features"] + stages["lang"]
+    every = [file for files in stages.values() for file in files]
+    assert len(set(every)) == len(every)
+
+
+def test_a_stage_is_its_rules_or_files(folder: Path) -> None:
+    config = load_recipe({"recipe": "toy"}, folder)
+    assert stage_targets(config, "graph") == ["make_grammar", "make_graph"]
+    assert stage_targets(config, "net") == ["exp/toy/a/net/model.json", "exp/toy/b/net/model.json"]
+    with pytest.raises(KeyError):
+        stage_targets(config, "none")
+
+
+def test_every_rule_belongs_to_one_stage() -> None:
+    rules = [rule for rules in STAGE_RULES.values() for rule in rules] + ["train_gmm", "train_nnet"]
+    texts = [path.read_text("utf-8") for path in (REPOSITORY / "pipeline/rules").glob("*.smk")]
+    defined = [
+        line.removeprefix("rule ").rstrip(":")
+        for text in texts
+        for line in text.splitlines()
+        if line.startswith("rule ")
+    ]
+    assert sorted(rules) == sorted(defined)
+
+
+def test_files_from_the_rung_that_a_model_starts_from(folder: Path) -> None:
+    config = load_recipe({"recipe": "toy"}, folder)
+    assert start_files(config, "f", "mono") == {}
+    assert start_arguments({}) == ""
+    assert start_files(config, "f", "net") == {
+        "hmm": "f/tri/hmm.json",
+        "alignment": "f/tri/alignment/transition_ids.scp",
+        "alignment_ark": "f/tri/alignment/transition_ids.ark",
+    }
+    files = start_files(config, "with space", "sat")
+    assert files["gmm"] == "with space/tri/gmm.safetensors"
+    assert shlex.split(start_arguments(files)) == [
+        *("--source-model", "with space/tri"),
+        *("--alignment", "with space/tri/alignment/transition_ids.scp"),
+    ]
+
+
+def test_only_an_adapted_model_has_loglikes_of_a_grammar(folder: Path) -> None:
+    config = load_recipe({"recipe": "toy"}, folder)
+    assert loglikes(config, "f", "mono", "g") == "f/decode/mono/loglikes.scp"
+    assert loglikes(config, "f", "net", "g") == "f/decode/net/loglikes.scp"
+    assert loglikes(config, "f", "sat", "g") == "f/decode/sat/g/loglikes.scp"
+
+
+def test_a_network_has_the_hmm_of_its_rung(folder: Path) -> None:
+    config = load_recipe({"recipe": "toy"}, folder)
+    assert hmm_of(config, "f", "net") == "f/tri/hmm.json"
+    assert hmm_of(config, "f", "mono") == "f/mono/hmm.json"
+
+
+def test_options_as_json(folder: Path) -> None:
+    text = to_json(DecodeOptions(), include=["max_active", "beam"])
+    assert text == to_json(DecodeOptions(), include=["beam", "max_active"])
+    assert json.loads(text) == {"beam": 15.0, "max_active": 7000}
+    assert list(json.loads(to_json(load_recipe({"recipe": "toy"}, folder)))["gmm"]) == list(
+        TOY["gmm"]
+    )
+    assert "decoders" not in json.loads(to_json(DecodeOptions(), exclude=["decoders"]))
+
+
+def test_any_of_takes_the_names_and_nothing_else() -> None:
+    assert re.fullmatch(any_of(["b", "a"]), "a")
+    assert not re.fullmatch(any_of(["b", "a"]), "ab")
+    assert not re.fullmatch(any_of([]), "")
+    assert not re.fullmatch(any_of([]), "a")
+
+
+def test_programs_get_this_python_and_the_one_for_k2(tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.symlink_to(sys.executable)
+    given = {"PATH": "old", "PYTHONPATH": "mine", "K2_PYTHON": str(python)}
+    changed = program_environment(given, conda=False)
+    assert changed["K2_PYTHON"] == str(python)
+    assert changed["PATH"].endswith(f"{os.pathsep}old")
+    assert changed["PYTHONPATH"].endswith(f"{os.pathsep}mine")
+    assert Path(changed["PYTHONPATH"].split(os.pathsep)[0], "Snakefile").is_file()
+
+
+def test_with_conda_each_environment_has_its_python() -> None:
+    changed = program_environment({"PATH": "old"}, conda=True)
+    assert changed["K2_PYTHON"] == "python"
+    assert "PATH" not in changed
