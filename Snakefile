@@ -9,6 +9,8 @@ sys.path.insert(0, workflow.basedir)
 from pipeline.code_digest import CodeDigests
 from pipeline.config import ConfigError
 from pipeline.workflow import (
+    adaptation_arguments,
+    adaptation_files,
     any_of,
     files_until,
     hmm_of,

@@ -19,7 +19,14 @@ Count = Annotated[int, Field(ge=1)]
 
 # Stages that are not a GMM rung or a network; a split's folder also holds folders of these names.
 STAGE_NAMES = ("data", "features", "lang", "align", "graph", "decode", "score", "report")
-RUN_FOLDERS = ("data", "features", "lang", "logs", "benchmarks", "report")  # beside the splits' folders
+RUN_FOLDERS = (
+    "data",
+    "features",
+    "lang",
+    "logs",
+    "benchmarks",
+    "report",
+)  # beside the splits' folders
 
 
 class ConfigError(ValueError):
@@ -36,7 +43,9 @@ class CorpusOptions(Options):
     """Which corpus, where it lies, and what its preparation needs."""
 
     name: Name  # module local/<name>.py
-    dir: str | None = None  # the corpus folder; default: $CORPORA_DIR/<name>, else a verified download
+    dir: str | None = (
+        None  # the corpus folder; default: $CORPORA_DIR/<name>, else a verified download
+    )
     max_rejected_fraction: Fraction = 0.2  # more bad utterances than this stops the run
     options: dict[str, Any] = Field(default_factory=dict)  # for local/<name>.py, validated there
 
@@ -61,7 +70,9 @@ class LangOptions(Options):
 
     silence_phones: tuple[str, ...] = ("SIL",)
     optional_silence: str = "SIL"
-    silence_probability: Annotated[float, Field(ge=0, lt=1)] = 0.5  # between words; 0: no optional silence
+    silence_probability: Annotated[float, Field(ge=0, lt=1)] = (
+        0.5  # between words; 0: no optional silence
+    )
     position_dependent: bool = False
     unknown_word: str | None = None  # e.g. <UNK>; its pronunciation must be in the lexicon
 
@@ -84,7 +95,9 @@ class GmmOptions(Options):
     beam: Positive = 10.0  # alignment, in scaled costs
     retry_beam: Positive = 40.0
     boost_silence: Positive = 1.0
-    max_training_utterances: int | None = None  # mono: only the shortest ones, as Kaldi's recipes do
+    max_training_utterances: int | None = (
+        None  # mono: only the shortest ones, as Kaldi's recipes do
+    )
     num_shards: Count = 1  # data is read and accumulated shard by shard
 
 
@@ -167,6 +180,9 @@ class NnetOptions(Options):
     """One hybrid network: whose alignment it learns, its shape, its training."""
 
     alignment: Name  # the GMM rung that gives pdf-ids and alignments
+    # cepstra: normalised a speaker. fmllr: the rung's own features (LDA, MLLT and each speaker's
+    # fMLLR); the rung must be of type sat, and a first search with it adapts the test speakers.
+    features: Literal["cepstra", "fmllr"] = "cepstra"
     model: ModelOptions = ModelOptions()
     augment: AugmentOptions = AugmentOptions()
     training: TrainOptions = TrainOptions()
@@ -247,7 +263,9 @@ class Config(Options):
         seen: list[str] = []
         for name, rung in self.gmm.items():
             if rung.type == "mono" and rung.alignment is not None:
-                raise ValueError(f"gmm.{name}.alignment: mono starts from equal alignment; remove it")
+                raise ValueError(
+                    f"gmm.{name}.alignment: mono starts from equal alignment; remove it"
+                )
             if rung.type != "mono" and rung.alignment not in seen:
                 raise ValueError(f"gmm.{name}.alignment: must name an earlier rung, one of {seen}")
             seen.append(name)
@@ -256,6 +274,8 @@ class Config(Options):
                 raise ValueError(f"nnet.{name}.alignment: no rung '{net.alignment}' in gmm")
             if name in self.gmm:
                 raise ValueError(f"nnet.{name}: the name is taken by a GMM rung")
+            if net.features == "fmllr" and self.gmm[net.alignment].type != "sat":
+                raise ValueError(f"nnet.{name}.features: fmllr needs an alignment of type sat")
         for name in self.models or ():
             if name not in self.gmm and name not in self.nnet:
                 raise ValueError(f"models: no GMM rung or network is called '{name}'")
@@ -290,7 +310,9 @@ def merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
             merged.pop(key, None)
             continue
         old = merged.get(key)
-        merged[key] = merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+        merged[key] = (
+            merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+        )
     return merged
 
 
@@ -306,7 +328,9 @@ def load_config(path: Path, changes: dict[str, Any] | None = None) -> Config:
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ConfigError(f"{path}: no such configuration; recipes are the folders of recipes/") from None
+        raise ConfigError(
+            f"{path}: no such configuration; recipes are the folders of recipes/"
+        ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(raw, dict):

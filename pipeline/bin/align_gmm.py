@@ -41,7 +41,7 @@ def main() -> None:
     if not good.any():
         raise UserError(f"{args.cuts}: no utterance could be aligned; see the training log")
     out = args.output_dir
-    write_matrices(out / "fmllr.ark", None, sorted(fmllr.items()))
+    write_matrices(out / "fmllr.ark", None, sorted(fmllr.items()), np.float64)
     frames = model.transform.apply(features.frames, features.offsets)
     if model.is_adapted:
         frames = apply_fmllr(frames, features.offsets, features.speakers, fmllr)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import numpy as np
+
 from pipeline.config import DecodeOptions
 from pipeline.features.feature_set import load_feature_set
 from pipeline.gmm.diag_gmm import with_squares
@@ -25,6 +27,7 @@ def main() -> None:
     parser.add_argument("--graph", type=Path, help="HCLG.fst, for the first pass of adapted models")
     parser.add_argument("--lang", type=Path, help="for adapted models")
     parser.add_argument("--options", help="DecodeOptions as JSON, for adapted models")
+    parser.add_argument("--output-fmllr", type=Path, help="the speakers' transforms, if adapted")
     parser.add_argument("--output-ark", type=Path, required=True)
     parser.add_argument("--output-scp", type=Path, required=True)
     args = parser.parse_args()
@@ -42,6 +45,8 @@ def main() -> None:
         transforms = adapt_by_decoding(
             model, lang, features, frames, args.graph, args.lang / "words.txt", options
         )
+        if args.output_fmllr is not None:
+            write_matrices(args.output_fmllr, None, sorted(transforms.items()), np.float64)
         frames = apply_fmllr(frames, features.offsets, features.speakers, transforms)
     write_matrices(
         args.output_ark,

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from pipeline.features.feature_set import load_feature_set
+from pipeline.gmm.transform import adapt_features
 from pipeline.io.archive import write_matrices
 from pipeline.io.errors import run
 from pipeline.nnet.forward import forward
@@ -24,6 +25,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--cuts", type=Path, required=True, help="cuts.jsonl.gz of the set")
     parser.add_argument("--cmvn", type=Path, required=True, help="its cmvn.ark")
     parser.add_argument("--model-dir", type=Path, required=True, help="output of train_nnet")
+    parser.add_argument("--transform", type=Path, help="of the rung; only for fmllr features")
+    parser.add_argument("--fmllr", type=Path, help="fmllr.ark of this set's speakers; likewise")
     parser.add_argument("--output-ark", type=Path, required=True)
     parser.add_argument("--output-scp", type=Path, required=True)
     parser.add_argument("--num-threads", type=int, default=1)
@@ -32,6 +35,8 @@ def main(arguments: list[str] | None = None) -> None:
     torch.set_num_threads(args.num_threads)
     model = load_model(args.model_dir)
     features = load_feature_set(args.cuts, args.cmvn, model.network.options.norm_vars)
+    if args.fmllr is not None:
+        features = adapt_features(features, args.transform, args.fmllr)
     count = write_matrices(args.output_ark, args.output_scp, forward(model, features))
     print(f"{args.output_ark}: {count} utterances, {features.num_frames} frames", file=sys.stderr)
 

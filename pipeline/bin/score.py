@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> None:
     if result["missing"]:
         names = ", ".join(result["missing"][:5]) + (", …" if len(result["missing"]) > 5 else "")
         print(
-            f"warning: {len(result['missing'])} utterances without hypothesis: {names}",
+            f"warning: {len(result['missing'])} of {len(references)} utterances without hypothesis: {names}",
             file=sys.stderr,
         )
     print(result["fixed"]["kaldi_line"])

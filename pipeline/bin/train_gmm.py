@@ -28,7 +28,9 @@ def main() -> None:
     parser.add_argument("--cmvn", type=Path, required=True)
     parser.add_argument("--options", required=True, help="GmmOptions as JSON")
     parser.add_argument("--align-options", required=True, help="AlignOptions as JSON")
-    parser.add_argument("--source-model", type=Path, help="folder of the rung that gives alignments")
+    parser.add_argument(
+        "--source-model", type=Path, help="folder of the rung that gives alignments"
+    )
     parser.add_argument("--alignment", type=Path, help="transition_ids.scp of that rung")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--output-dir", type=Path, required=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipeline.config import MfccOptions, NnetOptions
 from pipeline.features.feature_set import load_feature_set
+from pipeline.gmm.transform import adapt_features
 from pipeline.hmm.model import Hmm
 from pipeline.io.errors import UserError, run
 from pipeline.io.options import parse_options
@@ -26,6 +27,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--alignment", type=Path, required=True, help="transition_ids.scp")
     parser.add_argument("--hmm", type=Path, required=True, help="hmm.json of the alignment's rung")
     parser.add_argument("--options", required=True, help="NnetOptions as JSON")
+    parser.add_argument("--transform", type=Path, help="of the rung; only for fmllr features")
+    parser.add_argument("--fmllr", type=Path, help="fmllr.ark of the rung's alignment; likewise")
     parser.add_argument("--mfcc", help="MfccOptions as JSON; only to perturb the audio")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--output-dir", type=Path, required=True)
@@ -34,9 +37,17 @@ def main(arguments: list[str] | None = None) -> None:
     options = parse_options(NnetOptions, args.options, "--options")
     hmm = Hmm.load(args.hmm)
     features = load_feature_set(args.cuts, args.cmvn, options.model.norm_vars)
+    if options.features == "fmllr":
+        if args.transform is None or args.fmllr is None:
+            raise UserError("--options: features fmllr needs --transform and --fmllr")
+        features = adapt_features(features, args.transform, args.fmllr)
     training = make_training_set(features, args.alignment, hmm.transitions)
     augment = None
     if needs_audio(options.augment):
+        if options.features == "fmllr":
+            raise UserError(
+                "nnet: perturbed audio has no fMLLR; use features cepstra or no augment"
+            )
         if args.mfcc is None:
             raise UserError("--mfcc: perturbing the audio needs the options of the features")
         augment = AudioPerturbation(

@@ -91,7 +91,9 @@ def _recognise(
     utterances = (
         Utterance(
             utterance_id,
-            gmm.log_likelihoods(with_squares(frames[features.offsets[u] : features.offsets[u + 1]])),
+            gmm.log_likelihoods(
+                with_squares(frames[features.offsets[u] : features.offsets[u + 1]])
+            ),
         )
         for u, utterance_id in enumerate(features.utterance_ids)
         if features.lengths[u]

@@ -12,6 +12,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from pipeline.features.deltas import add_deltas, splice
+from pipeline.features.feature_set import FeatureSet
+from pipeline.io.archive import read_matrices
 from pipeline.io.atomic import write_bytes
 from pipeline.io.errors import UserError
 
@@ -26,9 +28,7 @@ class FeatureTransform:
     context: int = 0
     matrix: NDArray[np.float64] | None = None
 
-    def apply(
-        self, frames: NDArray[np.float32], offsets: NDArray[np.int64]
-    ) -> NDArray[np.float32]:
+    def apply(self, frames: NDArray[np.float32], offsets: NDArray[np.int64]) -> NDArray[np.float32]:
         """(sum T, F) -> (sum T, D)."""
         if self.context == 0 and self.matrix is None:
             return add_deltas(frames, offsets, self.delta_order)
@@ -79,6 +79,22 @@ def apply_fmllr(
         rows = speaker_frames(offsets, speakers, speaker)
         out[rows] = frames[rows] @ affine[:, :-1].T + affine[:, -1]
     return out
+
+
+def adapt_features(features: FeatureSet, transform: Path, fmllr: Path) -> FeatureSet:
+    """A set's features as an adapted rung sees them.
+
+    Args:
+        features: frames (sum T, F) before any transform.
+        transform: the rung's transform.safetensors.
+        fmllr: archive of (D, D + 1) matrices by speaker; a speaker without one is left as is.
+    Returns:
+        The same utterances with (sum T, D) frames.
+    """
+    plain = FeatureTransform.load(transform).apply(features.frames, features.offsets)
+    transforms = {speaker: matrix.astype(np.float64) for speaker, matrix in read_matrices(fmllr)}
+    adapted = apply_fmllr(plain, features.offsets, features.speakers, transforms)
+    return features.with_frames(adapted)
 
 
 def speaker_frames(

@@ -74,6 +74,7 @@ rule adapted_loglikes:
     output:
         ark=f"{ROOT}/{{split}}/decode/{{rung}}/{{grammar}}/loglikes.ark",
         scp=f"{ROOT}/{{split}}/decode/{{rung}}/{{grammar}}/loglikes.scp",
+        fmllr=f"{ROOT}/{{split}}/decode/{{rung}}/{{grammar}}/fmllr.ark",
     log:
         f"{ROOT}/logs/{{split}}/decode/{{rung}}_{{grammar}}_loglikes.log",
     benchmark:
@@ -93,7 +94,43 @@ rule adapted_loglikes:
         "python -m pipeline.bin.gmm_loglikes --cuts {input.cuts:q} --cmvn {input.cmvn:q}"
         " --model-dir {params.model_dir:q} --graph {input.graph:q} --lang {params.lang_dir:q}"
         " --options {params.options:q} --output-ark {output.ark:q} --output-scp {output.scp:q}"
-        " &> {log:q}"
+        " --output-fmllr {output.fmllr:q} &> {log:q}"
+
+
+rule adapted_nnet_loglikes:
+    # The rung that aligned the network's training data also adapts its test speakers.
+    input:
+        rules.merge_features.input.shards,
+        rules.train_nnet.output,
+        unpack(
+            lambda wildcards: adaptation_files(
+                RECIPE, f"{ROOT}/{wildcards.split}", wildcards.net, wildcards.grammar
+            )
+        ),
+        model=rules.train_nnet.output.model,
+        cuts=f"{ROOT}/{{split}}/data/test/cuts.jsonl.gz",
+        cmvn=f"{ROOT}/{{split}}/data/test/cmvn.ark",
+    output:
+        ark=f"{ROOT}/{{split}}/decode/{{net}}/{{grammar}}/loglikes.ark",
+        scp=f"{ROOT}/{{split}}/decode/{{net}}/{{grammar}}/loglikes.scp",
+    log:
+        f"{ROOT}/logs/{{split}}/decode/{{net}}_{{grammar}}_loglikes.log",
+    benchmark:
+        f"{ROOT}/benchmarks/{{split}}/decode/{{net}}_{{grammar}}_loglikes.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        model_dir=subpath(input.model, parent=True),
+        code=CODE.of("pipeline.bin.nnet_loglikes"),
+    shell:
+        "python -m pipeline.bin.nnet_loglikes --cuts {input.cuts:q} --cmvn {input.cmvn:q}"
+        " --model-dir {params.model_dir:q} --num-threads {threads}"
+        " --transform {input.transform:q} --fmllr {input.fmllr:q}"
+        " --output-ark {output.ark:q} --output-scp {output.scp:q} &> {log:q}"
 
 
 rule decode_kaldi:

@@ -31,10 +31,12 @@ rule train_nnet:
         runtime=1440,
     params:
         options=lambda wildcards: to_json(RECIPE.nnet[wildcards.net]),
+        mfcc=to_json(RECIPE.features, exclude=["num_shards"]),
+        adaptation=lambda wildcards, input: adaptation_arguments(input),
         seed=RECIPE.seed,
         output_dir=subpath(output.model, parent=True),
     shell:
         "python -m pipeline.bin.train_nnet --cuts {input.cuts:q} --cmvn {input.cmvn:q}"
         " --alignment {input.alignment:q} --hmm {input.hmm:q}"
-        " --options {params.options:q} --seed {params.seed} --output-dir {params.output_dir:q}"
+        " {params.adaptation} --mfcc {params.mfcc:q} --options {params.options:q} --seed {params.seed} --output-dir {params.output_dir:q}"
         " &> {log:q}"
