@@ -39,10 +39,11 @@ def main(arguments: list[str] | None = None) -> None:
         {u: fixed[u].words if u in fixed else () for u in references},
     )
     write_json(args.output_dir / "wer.json", result)
-    if result["missing"]:
-        names = ", ".join(result["missing"][:5]) + (", …" if len(result["missing"]) > 5 else "")
+    missing = result["missing"]
+    if missing:
+        names = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
         print(
-            f"warning: {len(result['missing'])} of {len(references)} utterances without hypothesis: {names}",
+            f"warning: {len(missing)} of {len(references)} utterances without hypothesis: {names}",
             file=sys.stderr,
         )
     print(result["fixed"]["kaldi_line"])

@@ -40,6 +40,11 @@ def merge_decoders(rows: Sequence[Row]) -> Iterator[tuple[str, Row]]:
         yield ", ".join(row["decoder"] for row in same), same[0]
 
 
+def counted(number: int, noun: str) -> str:
+    """A number and its noun, in the plural but for one."""
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
 def headline(results: Row) -> Markup:
     """The one figure of the run, and how it was chosen."""
     best = results["headline"]
@@ -53,7 +58,8 @@ def headline(results: Row) -> Markup:
     if best["candidates"] > 1:
         chosen = f" Lowest of {best['candidates']} models at this setting on this test set."
     facts = (
-        f"{fixed['errors']} errors in {fixed['words']} words of {best['utterances']} utterances; "
+        f"{counted(fixed['errors'], 'error')} in {counted(fixed['words'], 'word')} of "
+        f"{counted(best['utterances'], 'utterance')}; "
         f"95 % interval {interval}. LM weight {fixed['lm_weight']:g} and insertion "
         f"penalty {fixed['insertion_penalty']:g}, set beforehand.{chosen}"
     )

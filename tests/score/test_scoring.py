@@ -117,7 +117,7 @@ def test_program_writes_all_files_and_imports_nothing_heavy(tmp_path: Path) -> N
         [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True
     )
     assert done.stdout == "%WER 66.67 [ 4 / 6, 0 ins, 3 del, 1 sub ]\n[]\n"
-    assert "1 utterances without hypothesis: b-1" in done.stderr
+    assert "1 of 3 utterances without hypothesis: b-1" in done.stderr
     result = json.loads((tmp_path / "out/wer.json").read_text(encoding="utf-8"))
     assert result["fixed"]["errors"] == 4
     assert read_trn(tmp_path / "out/ref.trn")["b-1"] == ("ONE", "ONE", "ONE")
