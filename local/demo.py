@@ -147,12 +147,12 @@ def phone_times(words: list[str], spoken: str, speech: Speech) -> list[dict[str,
                 "end": following.start / speech.sampling_rate,
             }
         )
-    for word, said in zip(words, of_word, strict=True):
+    for spelled, said in zip(words, of_word, strict=True):
         # Before a vowel espeak-ng may link "four" with an r of its own.
         joined = " ".join(said).replace("AO R R", "AO R")
-        if joined not in PRONUNCIATIONS[word]:
+        if joined not in PRONUNCIATIONS[spelled]:
             raise UserError(
-                f"espeak-ng: says {word} as {joined}, which the lexicon does not have; "
+                f"espeak-ng: says {spelled} as {joined}, which the lexicon does not have; "
                 "install the version of espeakng_loader that the requirements pin"
             )
     return times

@@ -76,7 +76,7 @@ def download(target: Path) -> Path:
     Raises:
         UserError: no connection, or a wrong checksum (then nothing is kept).
     """
-    return fetch_corpus(URLS, target, TEST_LIST, ARCHIVE_SHA256, lambda folder: None)
+    return fetch_corpus(URLS, target, TEST_LIST, ARCHIVE_SHA256)
 
 
 def _audio_files(corpus_dir: Path, words: tuple[str, ...]) -> Iterator[tuple[str, Path]]:

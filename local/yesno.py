@@ -14,14 +14,13 @@ from typing import Any
 
 from pipeline.config import Options
 from pipeline.data.corpus import Corpus, Utterance
-from pipeline.data.download import fetch_corpus, verify_files
+from pipeline.data.download import fetch_corpus
 from pipeline.io.errors import UserError
 from pipeline.io.options import validate_options
 from pipeline.io.rejects import Reject
 
 URLS = ("https://www.openslr.org/resources/1/waves_yesno.tar.gz",)
 ARCHIVE_SHA256 = "c3f49e0cca421f96b75b41640749167b52118f232498667ca7a5f9416aef8e73"
-WAVS_SHA256 = "4193abd8ba48ba1071aa82a6421a0e18ee8e55b429e96310683d9b1c618f8b67"
 FILE_NAME = re.compile(r"[01](_[01])*")
 WORD_OF = {"0": "NO", "1": "YES"}
 LEXICON = [("NO", 1.0, ["N"]), ("YES", 1.0, ["Y"])]
@@ -39,11 +38,7 @@ def download(target: Path) -> Path:
     Raises:
         UserError: no connection, or a wrong checksum (then nothing is kept).
     """
-
-    def verify(folder: Path) -> None:
-        verify_files(folder, "waves_yesno/*.wav", WAVS_SHA256)
-
-    return fetch_corpus(URLS, target, "waves_yesno", ARCHIVE_SHA256, verify)
+    return fetch_corpus(URLS, target, "waves_yesno", ARCHIVE_SHA256)
 
 
 def prepare(corpus_dir: Path, options: dict[str, Any]) -> Corpus:

@@ -162,7 +162,7 @@ def fetch_corpus(
     target: Path,
     marker: str,
     sha256: str | None,
-    verify: Callable[[Path], None],
+    verify: Callable[[Path], None] = lambda folder: None,
 ) -> Path:
     """Download an archive, unpack and verify it; return the corpus folder, `target`/corpus.
 
@@ -172,7 +172,8 @@ def fetch_corpus(
         urls: the same archive's addresses, tried in turn.
         marker: glob of one path in the archive; the folder that holds it is the corpus's.
         sha256: of the archive; None where its host packs it anew at each request.
-        verify: raises UserError if the corpus folder does not hold what it should.
+        verify: raises UserError if the corpus folder does not hold what it should; needed where
+            `sha256` is not known.
     Raises:
         UserError: the last address's failure, or the archive is not what was expected; then
             nothing of it is kept.

@@ -68,6 +68,7 @@ def make_layer(options: MfccOptions) -> torch.nn.Module:
     }
     with warnings.catch_warnings(), _double_precision():
         warnings.filterwarnings("ignore", message=".*snip_edges.*")
+        warnings.filterwarnings("ignore", category=DeprecationWarning, module="lhotse")
         if options.type == "fbank":
             layer = Wav2LogFilterBank(**common, use_energy=False)
         elif options.use_energy:
