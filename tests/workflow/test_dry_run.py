@@ -1,0 +1,70 @@
+"""Every recipe's graph of jobs can be built, and a mistake in --config is one line."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.workflow import REPOSITORY, known_recipes, program_environment
+
+
+def dry_run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Snakemake in an empty folder."""
+    return subprocess.run(
+        [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile"), "-n",
+         *arguments],
+        cwd=folder,
+        env={**os.environ, **program_environment(os.environ, conda=False)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("recipe", known_recipes())
+def test_every_recipe_has_a_way_from_data_to_report(recipe: str, tmp_path: Path) -> None:
+    result = dry_run(tmp_path, "--config", f"recipe={recipe}")
+    assert result.returncode == 0, result.stdout + result.stderr
+    for rule in ("prepare_data", "train_gmm", "train_nnet", "decode_k2", "score", "make_report"):
+        assert f"rule {rule}:" in result.stdout
+    assert not (tmp_path / "exp").exists()
+
+
+def test_the_whole_ladder_with_an_adapted_rung(tmp_path: Path) -> None:
+    ladder = (
+        '{"tri1": {"type": "deltas", "alignment": "mono"},'
+        ' "tri2b": {"type": "lda_mllt", "alignment": "tri1"},'
+        ' "tri3b": {"type": "sat", "alignment": "tri2b"}}'
+    )
+    result = dry_run(tmp_path, "--config", f"gmm={ladder}", 'nnet={"lstm": {"alignment": "tri3b"}}')
+    assert result.returncode == 0, result.stdout + result.stderr
+    counts = {line.split()[0]: line.split()[-1] for line in result.stdout.splitlines() if line}
+    assert counts["train_gmm"] == "4"
+    assert counts["align_gmm"] == "4"
+    assert counts["gmm_loglikes"] == "3"
+    assert counts["adapted_loglikes"] == "1"
+    assert counts["decode_k2"] == "5"
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("recipe=nothing", "recipe nothing: there is no "),
+        ('nnet={"lstm": {"modle": {}}}', "nnet.lstm.modle: unknown key"),
+        ("trian=1", "trian: unknown key"),
+        ("seed=one", "seed: "),
+        ('features={"num_ceps": 0}', "features.num_ceps: "),
+    ],
+)
+def test_a_mistake_is_one_line(setting: str, said: str, tmp_path: Path) -> None:
+    result = dry_run(tmp_path, "--quiet", "--config", setting)
+    assert result.returncode == 1
+    lines = [line for line in result.stderr.splitlines() if not line.startswith("Using ")]
+    (line,) = [line for line in lines if "error" in line.lower()]
+    assert line.startswith("error: ")
+    assert said in line
+    assert "Traceback" not in result.stdout + result.stderr
