@@ -49,7 +49,7 @@ def read_alignments(folder: Path, models: list[str]) -> dict[str, dict[str, list
     """Model -> utterance_id -> phones, of those models of a split that have an alignment."""
     found = {}
     for model in models:
-        path = folder / model / "alignment" / "ctm"
+        path = folder / model / "alignment" / "phones.ctm"
         if path.exists():
             found[model] = read_ctm(path)
     return {model: table for model, table in found.items() if table}

@@ -188,7 +188,7 @@ def make_toy_run(
                 phones[utterance_id] = [
                     Segment(("SIL", "S", "IH", "K")[i % 4], a, b) for i, (a, b) in enumerate(pairs)
                 ]
-            write_ctm(root / split / rung / "alignment" / "ctm", phones)
+            write_ctm(root / split / rung / "alignment" / "phones.ctm", phones)
             write_rejects(
                 root / split / rung / "alignment" / "rejected.tsv",
                 [Reject("ann-099", "cuts.jsonl.gz", "no path <b>here</b>", "check the transcript")],
