@@ -20,8 +20,8 @@ BACKOFF = "#0"
 def grammar_fst(lang: Lang, options: GrammarOptions) -> Fst:
     """Make G as the options ask: an acceptor of words, with #0:<eps> on back-off arcs.
 
-    one_word: exactly one of V words, each 1 / V. loop: any number of them, each word and the end
-    1 / (V + 1). arpa: the n-gram model of the file; see ``arpa_fst``.
+    one_word: exactly one of V words, each 1 / V. loop: one word or more, the first 1 / V, then each
+    word and the end 1 / (V + 1); an empty sentence is none. arpa: the n-gram model of the file; see ``arpa_fst``.
 
     Raises:
         UserError: a word without pronunciation, no words, or a file that cannot be read.
@@ -49,11 +49,11 @@ def _word_list_fst(lang: Lang, options: GrammarOptions) -> Fst:
                 f"grammar: words: '{word}' has no pronunciation; add one or leave it out"
             )
     ids = [lang.words[word] for word in words]
+    first = [(0, i, i, math.log(len(ids)), 1) for i in ids]
     if options.type == "one_word":
-        cost = math.log(len(ids))
-        return from_tuples([(0, i, i, cost, 1) for i in ids], {1: 0.0})
+        return from_tuples(first, {1: 0.0})
     cost = math.log(len(ids) + 1)
-    return from_tuples([(0, i, i, cost, 0) for i in ids], {0: cost})
+    return from_tuples([*first, *((1, i, i, cost, 1) for i in ids)], {1: cost})
 
 
 def check_grammar(fst: Fst, lang: Lang, source: str = "grammar") -> None:

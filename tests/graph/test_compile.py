@@ -67,8 +67,8 @@ def sentences(kind: str, max_words: int) -> dict[tuple[str, ...], float]:
     if kind == "one_word":
         return {(w,): math.log(3) for w in words}
     return {
-        s: (len(s) + 1) * math.log(4)
-        for n in range(max_words + 1)
+        s: math.log(3) + len(s) * math.log(4)
+        for n in range(1, max_words + 1)
         for s in itertools.product(words, repeat=n)
     }
 

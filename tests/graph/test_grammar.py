@@ -49,11 +49,11 @@ def test_a_list_of_words_restricts_and_repeats_nothing(lang: Lang) -> None:
     assert found == pytest.approx({("NO",): math.log(2), ("YES",): math.log(2)})
 
 
-def test_loop_has_every_sequence_and_is_stochastic(lang: Lang) -> None:
+def test_loop_has_every_sequence_of_a_word_or_more(lang: Lang) -> None:
     found = sentences(grammar_fst(lang, GrammarOptions(type="loop")), lang)
     expected = {
-        sentence: (n + 1) * math.log(4)
-        for n in range(4)
+        sentence: math.log(3) + n * math.log(4)
+        for n in range(1, 4)
         for sentence in itertools.product(WORDS, repeat=n)
     }
     assert found == pytest.approx(expected, abs=1e-5)
