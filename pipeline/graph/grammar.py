@@ -21,7 +21,7 @@ def grammar_fst(lang: Lang, options: GrammarOptions) -> Fst:
     """Make G as the options ask: an acceptor of words, with #0:<eps> on back-off arcs.
 
     one_word: exactly one of V words, each 1 / V. loop: one word or more, the first 1 / V, then each
-    word and the end 1 / (V + 1); an empty sentence is none. arpa: the n-gram model of the file; see ``arpa_fst``.
+    word and the end 1 / (V + 1). arpa: the n-gram model of the file; see ``arpa_fst``.
 
     Raises:
         UserError: a word without pronunciation, no words, or a file that cannot be read.
