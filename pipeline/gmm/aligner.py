@@ -22,8 +22,8 @@ CHUNK_FRAMES = 60_000
 class Alignment:
     """Alignments of a feature set.
 
-    ``transition_ids`` (sum T,) follows the set's frames, 0 in utterances that failed; ``score`` (U,)
-    is the scaled score a frame, -inf where it failed; ``retried`` (U,) needed the retry beam.
+    ``transition_ids`` (sum T,) follows the set's frames, 0 in utterances that failed; ``score``
+    (U,) is the scaled score a frame, -inf where it failed; ``retried`` (U,) needed the retry beam.
     """
 
     transition_ids: NDArray[np.int32]

@@ -46,9 +46,9 @@ class AmDiagGmm:
     def log_constants(self) -> NDArray[np.float32]:
         """(M,): log weight - ½(D log 2π + Σ log σ² + Σ μ²/σ²)."""
         quadratic = np.log(self.variances) + self.means**2 / self.variances
-        return (
-            np.log(self.weights) - 0.5 * (self.dim * LOG_2PI + quadratic.sum(axis=1))
-        ).astype(np.float32)
+        return (np.log(self.weights) - 0.5 * (self.dim * LOG_2PI + quadratic.sum(axis=1))).astype(
+            np.float32
+        )
 
     @cached_property
     def projection(self) -> NDArray[np.float32]:
@@ -94,7 +94,12 @@ def with_squares(frames: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 @njit(cache=True, nogil=True, parallel=True, fastmath={"reassoc", "contract", "nsz", "arcp"})
-def _log_sum_exp(products, constants, starts, out):
+def _log_sum_exp(
+    products: NDArray[np.float32],
+    constants: NDArray[np.float32],
+    starts: NDArray[np.int64],
+    out: NDArray[np.float32],
+) -> None:
     """Σ over each pdf's Gaussians, in the log domain: (T, M), (M,) -> out (T, P)."""
     num_pdfs = starts.shape[0] - 1
     for t in prange(products.shape[0]):

@@ -100,7 +100,13 @@ def fmllr_objective(stats: SpeakerStatistics, matrix: NDArray[np.float64]) -> fl
 
 
 @njit(cache=True)
-def _sweep(beta, linear, quadratic, matrix, num_iterations):
+def _sweep(
+    beta: float,
+    linear: NDArray[np.float64],
+    quadratic: NDArray[np.float64],
+    matrix: NDArray[np.float64],
+    num_iterations: int,
+) -> NDArray[np.float64]:
     """Row-by-row maximisation; each row solves a quadratic equation (Gales 1998, eq. 32-34)."""
     dim = linear.shape[0]
     inverse = np.empty_like(quadratic)

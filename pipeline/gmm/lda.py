@@ -47,7 +47,9 @@ def estimate_lda(stats: LdaStatistics, dim: int) -> NDArray[np.float64]:
     """
     total = stats.count.sum()
     if total < 2 * stats.second.shape[0]:
-        raise ValueError(f"{total:.0f} frames are too few for LDA of {stats.second.shape[0]} dimensions")
+        raise ValueError(
+            f"{total:.0f} frames are too few for LDA of {stats.second.shape[0]} dimensions"
+        )
     mean = stats.total.sum(axis=0) / total
     covariance = stats.second / total - np.outer(mean, mean)
     seen = stats.count > 0

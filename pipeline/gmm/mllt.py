@@ -82,5 +82,8 @@ def mllt_objective(stats: MlltStatistics, matrix: NDArray[np.float64]) -> float:
 
 
 def transform_means(gmm: AmDiagGmm, matrix: NDArray[np.float64]) -> AmDiagGmm:
-    """The model in the transformed space; variances wait for the next update (gmm-transform-means)."""
+    """The model in the transformed space; variances wait for the next update.
+
+    Source: Kaldi's gmm-transform-means.
+    """
     return AmDiagGmm(gmm.offsets, gmm.weights, gmm.means @ matrix.T, gmm.variances)

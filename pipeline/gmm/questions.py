@@ -32,10 +32,10 @@ def agglomerate(
         loss[i, i + 1 :] = own[i] + own[i + 1 :] - joint
     merges = []
     for _ in range(count - 1):
-        i, j = np.unravel_index(int(np.argmin(loss)), loss.shape)
+        i, j = divmod(int(np.argmin(loss)), count)
         if not loss[i, j] <= max_loss:
             break
-        merges.append((int(i), int(j), float(loss[i, j])))
+        merges.append((i, j, float(loss[i, j])))
         stats[i] += stats[j]
         own[i] = log_likelihood(stats[i])
         loss[j, :] = loss[:, j] = np.inf

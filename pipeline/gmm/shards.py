@@ -108,7 +108,9 @@ def make_shards(cuts: Path, cmvn: Path, options: GmmOptions, scratch: Path) -> l
     return [
         Shard(
             number,
-            partial(load_feature_set, cuts, cmvn, indices=kept[number :: options.num_shards].tolist()),
+            partial(
+                load_feature_set, cuts, cmvn, indices=kept[number :: options.num_shards].tolist()
+            ),
             scratch,
         )
         for number in range(options.num_shards)

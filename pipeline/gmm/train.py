@@ -58,7 +58,7 @@ class Training:
     num_retried: int = 0
 
     def realign(self, beam: float) -> None:
-        """Align all data with the current model; utterances that fail are left out until the next."""
+        """Align all data with the current model; what fails is left out until the next time."""
         self.num_failed = self.num_retried = 0
         hmm = self.model.hmm
         boost = (silence_pdfs(self.lang, hmm), self.options.boost_silence)
@@ -282,9 +282,7 @@ def _train_mono(
     return training.model
 
 
-def _global_gaussian(
-    shards: list[Shard], transform: FeatureTransform, num_pdfs: int
-) -> AmDiagGmm:
+def _global_gaussian(shards: list[Shard], transform: FeatureTransform, num_pdfs: int) -> AmDiagGmm:
     """Every pdf the same Gaussian: mean and variance of all frames (gmm-init-mono)."""
     count, total, square = 0, np.zeros(1), np.zeros(1)
     for shard in shards:

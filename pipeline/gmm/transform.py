@@ -22,7 +22,7 @@ SpeakerTransforms = Mapping[str, NDArray[np.float64]]  # speaker -> (D, D + 1)
 
 @dataclass(frozen=True)
 class FeatureTransform:
-    """Deltas of ``delta_order``; or ±``context`` frames spliced, times ``matrix`` (K, F·(2c + 1))."""
+    """Deltas of ``delta_order``; or ±``context`` frames spliced, by ``matrix`` (K, F·(2c + 1))."""
 
     delta_order: int = 2
     context: int = 0

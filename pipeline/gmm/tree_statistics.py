@@ -53,7 +53,7 @@ def accumulate_tree_statistics(
     offsets: NDArray[np.int64],
     context_free: list[int],
 ) -> TreeStatistics:
-    """Statistics of aligned frames (sum T, D); phones in ``context_free`` (silence) lose context."""
+    """Statistics of aligned frames (sum T, D); ``context_free`` phones (silence) lose context."""
     frame, rows = frame_contexts(hmm, transition_ids, offsets)
     rows = rows.copy()
     classes = np.zeros((max(hmm.topology.phone_ids) + 1, 16), np.int32)

@@ -1,4 +1,4 @@
-"""What MLLT and fMLLR both need of each frame: its precision and its pull, averaged over Gaussians."""
+"""What MLLT and fMLLR both need of each frame: its precision and its pull, over Gaussians."""
 
 from __future__ import annotations
 

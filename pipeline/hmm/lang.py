@@ -104,7 +104,9 @@ class Lang:
             try:
                 lexicon.append(Pronunciation(fields[0], float(fields[1]), tuple(fields[2:])))
             except (IndexError, ValueError):
-                raise UserError(f"{path}: line {number}: expected WORD PROBABILITY PHONES") from None
+                raise UserError(
+                    f"{path}: line {number}: expected WORD PROBABILITY PHONES"
+                ) from None
         return cls(
             phones=SymbolTable.read(folder / "phones.txt"),
             words=SymbolTable.read(folder / "words.txt"),
@@ -128,7 +130,9 @@ def position_phones(phones: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def prepare_lang(
-    lexicon: Iterable[tuple[str, float, list[str]]], options: LangOptions, source: str = "lexicon.txt"
+    lexicon: Iterable[tuple[str, float, list[str]]],
+    options: LangOptions,
+    source: str = "lexicon.txt",
 ) -> Lang:
     """Make a Lang from (word, pronunciation probability, phones) entries.
 
@@ -145,7 +149,9 @@ def prepare_lang(
         if not phones:
             raise UserError(f"{source}: {word}: no phones; give the word a pronunciation")
         if not 0 < probability <= 1:
-            raise UserError(f"{source}: {word}: pronunciation probability {probability} is not in (0, 1]")
+            raise UserError(
+                f"{source}: {word}: pronunciation probability {probability} is not in (0, 1]"
+            )
         if word.startswith("#") or word in ("<eps>", "<s>", "</s>"):
             raise UserError(f"{source}: {word}: this name is kept for the graph; rename the word")
         base_phones.update(phones)
@@ -153,7 +159,9 @@ def prepare_lang(
     if not entries:
         raise UserError(f"{source}: no pronunciations; the lexicon must hold at least one word")
     if options.optional_silence not in options.silence_phones:
-        raise UserError(f"lang.optional_silence: {options.optional_silence} is not among silence_phones")
+        raise UserError(
+            f"lang.optional_silence: {options.optional_silence} is not among silence_phones"
+        )
     words = sorted({word for word, _, _ in entries})
     if options.unknown_word is not None and options.unknown_word not in words:
         raise UserError(

@@ -57,7 +57,9 @@ class Hmm:
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
             if data["format"] != FORMAT:
-                raise UserError(f"{path}: format {data['format']}, this version reads {FORMAT}; retrain")
+                raise UserError(
+                    f"{path}: format {data['format']}, this version reads {FORMAT}; retrain"
+                )
             topology = Topology.from_json(data["topology"])
             tree = ContextDependency.from_json(data["tree"])
             log_prob = np.concatenate(([0.0], np.array(data["log_prob"], np.float64)))

@@ -84,9 +84,7 @@ def convert_alignment(
     if not len(frame):
         return converted
     index = source.transitions.index_of[transition_ids[frame]]
-    unique, inverse = np.unique(
-        np.column_stack([rows, index]), axis=0, return_inverse=True
-    )
+    unique, inverse = np.unique(np.column_stack([rows, index]), axis=0, return_inverse=True)
     width = target.tree.context_width
     ids = np.empty(len(unique), np.int32)
     for n, (left, phone, right, hmm_state, arc) in enumerate(unique.tolist()):

@@ -47,7 +47,7 @@ class Topology:
 
     @classmethod
     def for_lang(cls, lang: Lang, num_states: int = 3, num_silence_states: int = 5) -> Topology:
-        """The usual topology: ``num_states`` Bakis for speech, Kaldi's silence model for silence."""
+        """The usual topology: ``num_states`` Bakis for speech, Kaldi's own for silence."""
         return cls.for_phones(
             lang.nonsilence_phone_ids(), lang.silence_phone_ids(), num_states, num_silence_states
         )
@@ -62,7 +62,7 @@ class Topology:
     ) -> Topology:
         """As ``for_lang``, from phone ids."""
         speech, sil = bakis_states(num_states), silence_states(num_silence_states)
-        states = {p: speech for p in nonsilence} | {p: sil for p in silence}
+        states = dict.fromkeys(nonsilence, speech) | dict.fromkeys(silence, sil)
         return cls(dict(sorted(states.items())))
 
     @property
@@ -84,7 +84,10 @@ class Topology:
         for phone, states in self._states.items():
             groups.setdefault(states, []).append(phone)
         return [
-            {"phones": phones, "states": [[s.pdf_class, [list(t) for t in s.transitions]] for s in states]}
+            {
+                "phones": phones,
+                "states": [[s.pdf_class, [list(t) for t in s.transitions]] for s in states],
+            }
             for states, phones in groups.items()
         ]
 
@@ -94,7 +97,8 @@ class Topology:
         table = {}
         for group in data:
             states = tuple(
-                HmmState(int(c), tuple((int(d), float(p)) for d, p in t)) for c, t in group["states"]
+                HmmState(int(c), tuple((int(d), float(p)) for d, p in t))
+                for c, t in group["states"]
             )
             table.update({int(phone): states for phone in group["phones"]})
         return cls(dict(sorted(table.items())))

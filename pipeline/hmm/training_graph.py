@@ -127,7 +127,7 @@ class GraphCompiler:
         lefts: list[set[int]] = [set() for _ in instances]
         for instance, _ in entries:
             lefts[instance].add(0)
-        for n, phone in enumerate(instances):
+        for phone in instances:
             for following, _ in phone.next:
                 if following != EXIT:
                     lefts[following].add(phone.phone_id if contextual else 0)
@@ -193,11 +193,11 @@ class GraphCompiler:
 
 @dataclass(frozen=True)
 class _Expanded:
-    """HMM states of a phone in context: pdf-ids, inner arcs (source, destination, id), exits (source, id)."""
+    """HMM states of a phone in context."""
 
     pdfs: list[int]
-    inner: list[tuple[int, int, int]]
-    exits: list[tuple[int, int]]
+    inner: list[tuple[int, int, int]]  # source, destination, transition_id
+    exits: list[tuple[int, int]]  # source, transition_id
 
     @classmethod
     def of(cls, hmm: Hmm, left: int, phone_id: int, right: int) -> _Expanded:

@@ -1,8 +1,9 @@
 """Transition model: transition-ids and their probabilities.
 
-Source: Kaldi's hmm/transition-model.h. A *tuple* (phone_id, hmm_state, pdf_id) is a transition_state,
-numbered from 1; an arc leaving it, numbered from 0, is a transition_index; each (transition_state,
-transition_index) is a transition_id, numbered from 1 since it stands on the input side of FSTs.
+Source: Kaldi's hmm/transition-model.h. A *tuple* (phone_id, hmm_state, pdf_id) is a
+transition_state, numbered from 1; an arc leaving it, numbered from 0, is a transition_index; each
+(transition_state, transition_index) is a transition_id, numbered from 1 since it stands on the
+input side of FSTs.
 """
 
 from __future__ import annotations
@@ -18,10 +19,13 @@ MIN_COUNT = 5.0  # states seen less keep their probabilities
 
 
 class TransitionModel:
-    """Transition-ids of a topology and a tree; arrays are indexed by transition_id, entry 0 unused."""
+    """Transition-ids of a topology and a tree; arrays have one entry an id, entry 0 unused."""
 
     def __init__(
-        self, topology: Topology, tree: ContextDependency, log_prob: NDArray[np.float64] | None = None
+        self,
+        topology: Topology,
+        tree: ContextDependency,
+        log_prob: NDArray[np.float64] | None = None,
     ) -> None:
         tuples = {
             (phone, hmm_state, pdf)

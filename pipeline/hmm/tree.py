@@ -75,7 +75,7 @@ class ContextDependency:
         return sorted(found)
 
     def to_json(self) -> Any:
-        """Nodes as nested lists: [pdf_id] or [key, [values], yes, no]; equal roots are stored once."""
+        """Nodes as nested lists, [pdf_id] or [key, [values], yes, no]; shared roots come once."""
         nodes: list[Any] = []
         index: dict[int, int] = {}
         table = []

@@ -15,17 +15,17 @@ NO_ARC = -1
 
 @njit(cache=True, nogil=True, boundscheck=False)
 def _align_one(
-    log_likes,  # (T, K) float32, already scaled
-    node_pdf,
-    initial,
-    first_arc,
-    arc_source,
-    arc_score,  # (arcs,) float32: graph and scaled transition log-probability
-    arc_transition,
-    beam,
-    back,  # (T + 1, nodes) scratch, int32: the arc by which a node was entered
-    result,  # (T,) int32 transition_ids
-):
+    log_likes: NDArray[np.float32],  # (T, K), already scaled
+    node_pdf: NDArray[np.int32],
+    initial: NDArray[np.float32],
+    first_arc: NDArray[np.int32],
+    arc_source: NDArray[np.int32],
+    arc_score: NDArray[np.float32],  # (arcs,) graph and scaled transition log-probability
+    arc_transition: NDArray[np.int32],
+    beam: np.float32,
+    back: NDArray[np.int32],  # (T, nodes) scratch: the arc by which a node was entered
+    result: NDArray[np.int32],  # (T,) transition_ids
+) -> np.float32:
     """Best path; returns its score, or -inf if the beam lost every path to the exit."""
     num_frames = log_likes.shape[0]
     num_nodes = node_pdf.shape[0]
@@ -96,26 +96,26 @@ def _align_one(
 
 @njit(cache=True, nogil=True, parallel=True, boundscheck=False)
 def align_utterances(
-    log_likes,  # flat float32: utterance u is (T_u, K_u) from like_offset[u]
-    like_offset,  # (U + 1,) int64
-    frame_offset,  # (U + 1,) int64, into result
-    graph_of,  # (U,) int32
-    pdf_offset,  # (G + 1,) int64: K of graph g is pdf_offset[g + 1] - pdf_offset[g]
-    node_offset,  # (G + 1,) int64
-    node_pdf,
-    initial,
-    first_arc,  # graph g: from node_offset[g] + 2 g, nodes + 2 entries
-    arc_offset,  # (G + 1,) int64
-    arc_source,
-    arc_score,
-    arc_transition,
-    beam,
-    retry_beam,
-    result,  # (frames,) int32
-    score,  # (U,) float32: -inf where no path was found
-    retried,  # (U,) bool
-):
-    """Align each utterance to its graph, with ``beam`` first and ``retry_beam`` where that fails."""
+    log_likes: NDArray[np.float32],  # flat: utterance u is (T_u, K_u) from like_offset[u]
+    like_offset: NDArray[np.int64],  # (U + 1,)
+    frame_offset: NDArray[np.int64],  # (U + 1,), into result
+    graph_of: NDArray[np.int32],  # (U,)
+    pdf_offset: NDArray[np.int64],  # (G + 1,): K of graph g is pdf_offset[g + 1] - pdf_offset[g]
+    node_offset: NDArray[np.int64],  # (G + 1,)
+    node_pdf: NDArray[np.int32],
+    initial: NDArray[np.float32],
+    first_arc: NDArray[np.int32],  # graph g: from node_offset[g] + 2 g, nodes + 2 entries
+    arc_offset: NDArray[np.int64],  # (G + 1,)
+    arc_source: NDArray[np.int32],
+    arc_score: NDArray[np.float32],
+    arc_transition: NDArray[np.int32],
+    beam: np.float32,
+    retry_beam: np.float32,
+    result: NDArray[np.int32],  # (frames,)
+    score: NDArray[np.float32],  # (U,): -inf where no path was found
+    retried: NDArray[np.bool_],  # (U,)
+) -> None:
+    """Align each utterance to its graph, with ``beam``, and ``retry_beam`` where that fails."""
     for u in prange(graph_of.shape[0]):
         g = graph_of[u]
         num_frames = frame_offset[u + 1] - frame_offset[u]
@@ -145,9 +145,13 @@ def align_utterances(
 
 
 def equal_alignment(
-    num_frames: int, initial: NDArray[np.float32], first_arc: NDArray[np.int32],
-    arc_source: NDArray[np.int32], arc_transition: NDArray[np.int32],
-    is_self_loop: NDArray[np.bool_], rng: np.random.Generator,
+    num_frames: int,
+    initial: NDArray[np.float32],
+    first_arc: NDArray[np.int32],
+    arc_source: NDArray[np.int32],
+    arc_transition: NDArray[np.int32],
+    is_self_loop: NDArray[np.bool_],
+    rng: np.random.Generator,
 ) -> NDArray[np.int32] | None:
     """Spread the frames evenly over a random path, as Kaldi's align-equal-compiled.
 
