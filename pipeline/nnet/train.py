@@ -117,9 +117,8 @@ def train(
         "options": options.model_dump(mode="json"),
         "seed": seed,
         "alignment": digest(training.pdfs),
-        "features": digest(
-            features.utterance_ids, features.frames, features.offsets, train_set.features.frames
-        ),
+        "features": digest(features.utterance_ids, features.frames, features.offsets),
+        "augmentation": None if augment is None else digest(train_set.features.frames),
         "dimensions": [features.dim, num_pdfs],
     }
     checkpoint, reason = read_checkpoint(folder, fingerprint)
