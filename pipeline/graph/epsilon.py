@@ -173,7 +173,8 @@ def remove_epsilon_locally(fst: Fst) -> Fst:
         ilabel, olabel, cost, nextstate = columns
         cost = cost.astype(np.float64)
         final = fst.final.astype(np.float64)
-        used = _remove(
+        remove = _compiled(_remove) if fst.num_arcs > COMPILE_ABOVE else _remove
+        used = remove(
             fst.start, final, head, tail, link, ilabel, olabel, cost, nextstate, fst.num_arcs
         )
         if used >= 0:

@@ -31,6 +31,8 @@ def h_transducer(hmm: Hmm, windows: list[list[int]], transition_scale: float) ->
     Raises:
         UserError: a window holds a phone that the model does not have.
     """
+    log_probs = hmm.transitions.scaled_log_probs(transition_scale, 0.0).tolist()
+    phones = set(hmm.topology.phone_ids)
     loop = 0
     arcs: list[tuple[int, int, int, float, int]] = []
     next_state = 1
@@ -46,7 +48,7 @@ def h_transducer(hmm: Hmm, windows: list[list[int]], transition_scale: float) ->
             next_label += 1
             continue
         phone = window[hmm.tree.central_position]
-        if phone not in hmm.topology.phone_ids:
+        if phone not in phones:
             raise UserError(f"model: it has no phone {phone} of the lang; train it with this lang")
         states = hmm.topology.states(phone)
         pdfs = [hmm.tree.pdf_id(tuple(window), state.pdf_class) for state in states]
@@ -60,9 +62,8 @@ def h_transducer(hmm: Hmm, windows: list[list[int]], transition_scale: float) ->
                     if destination == s:
                         continue
                     transition_id = hmm.transitions.transition_id(numbers[s], index)
-                    log_prob = hmm.transitions.log_prob_ignoring_self_loops(transition_id)
                     where = loop if destination == len(states) else first + destination
-                    cost = -transition_scale * log_prob
+                    cost = -log_probs[transition_id]
                     arcs.append((first + s, transition_id, EPSILON, cost, where))
         arcs.append((loop, EPSILON, label, 0.0, entries[key]))
     return HTransducer(from_tuples(arcs, {loop: 0.0}, loop), disambiguation)

@@ -67,6 +67,7 @@ def test_a_chain_becomes_one_arc() -> None:
 
 
 def test_compiled_and_plain_do_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    uses = epsilon._compiled.cache_info().hits
     for seed in range(20):
         fst = random_fst(seed)
         plain = remove_epsilon_locally(fst)
@@ -75,3 +76,4 @@ def test_compiled_and_plain_do_the_same(monkeypatch: pytest.MonkeyPatch) -> None
             compiled = remove_epsilon_locally(fst)
         for name in ("final", "first_arc", "ilabel", "olabel", "cost", "nextstate"):
             assert np.array_equal(getattr(plain, name), getattr(compiled, name))
+    assert epsilon._compiled.cache_info().hits > uses
