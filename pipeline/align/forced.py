@@ -16,13 +16,18 @@ from pipeline.gmm.model import GmmModel
 from pipeline.gmm.statistics import FrameSort
 from pipeline.gmm.train import silence_pdfs
 from pipeline.gmm.transform import apply_fmllr
+from pipeline.gmm.workers import SERIAL, Workers
 from pipeline.hmm.lang import Lang
 
 SpeakerTransforms = Mapping[str, NDArray[np.float64]]
 
 
 def align_features(
-    model: GmmModel, lang: Lang, features: FeatureSet, options: AlignOptions
+    model: GmmModel,
+    lang: Lang,
+    features: FeatureSet,
+    options: AlignOptions,
+    workers: Workers = SERIAL,
 ) -> tuple[Alignment, dict[str, NDArray[np.float64]]]:
     """Align every utterance to its transcript.
 
@@ -49,12 +54,13 @@ def align_features(
             options.acoustic_scale,
             options.transition_scale,
             options.self_loop_scale,
+            workers=workers,
         )
 
     first = run(model.first_pass, plain)
     if not model.is_adapted:
         return first, {}
-    transforms = adapt(model, lang, features, plain, first.transition_ids, None)
+    transforms = adapt(model, lang, features, plain, first.transition_ids, None, workers)
     adapted = apply_fmllr(plain, features.offsets, features.speakers, transforms)
     return run(model.gmm, adapted), transforms
 
@@ -66,6 +72,7 @@ def adapt(
     plain: NDArray[np.float32],
     transition_ids: NDArray[np.int32],
     current: SpeakerTransforms | None,
+    workers: Workers = SERIAL,
 ) -> dict[str, NDArray[np.float64]]:
     """fMLLR of each speaker on an alignment; silence does not count.
 
@@ -91,5 +98,6 @@ def adapt(
         features.offsets,
         features.speakers,
         sort,
+        workers,
     )
     return estimate_fmllr(stats)[0]

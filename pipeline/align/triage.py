@@ -30,7 +30,7 @@ BLOCK = 20_000
 
 @dataclass(frozen=True)
 class Finding:
-    """One utterance. ``suspicion`` is the larger robust z-score; inf where there is no alignment."""
+    """One utterance. ``suspicion`` is the larger robust z-score, inf without an alignment."""
 
     utterance_id: str
     suspicion: float

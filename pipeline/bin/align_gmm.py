@@ -14,6 +14,7 @@ from pipeline.config import AlignOptions
 from pipeline.features.feature_set import load_feature_set
 from pipeline.gmm.model import GmmModel
 from pipeline.gmm.transform import apply_fmllr
+from pipeline.gmm.workers import start_workers
 from pipeline.hmm.lang import Lang
 from pipeline.io.archive import write_int_vectors, write_matrices
 from pipeline.io.atomic import write_text
@@ -30,13 +31,15 @@ def main() -> None:
     parser.add_argument("--cmvn", type=Path, required=True)
     parser.add_argument("--model-dir", type=Path, required=True)
     parser.add_argument("--options", required=True, help="AlignOptions as JSON")
+    parser.add_argument("--num-threads", type=int, default=2)
     parser.add_argument("--output-dir", type=Path, required=True)
     args = parser.parse_args()
     options = parse_options(AlignOptions, args.options, "align")
     model = GmmModel.load(args.model_dir)
     features = load_feature_set(args.cuts, args.cmvn)
     lang = Lang.load(args.lang)
-    alignment, fmllr = align_features(model, lang, features, options)
+    with start_workers(args.num_threads) as workers:
+        alignment, fmllr = align_features(model, lang, features, options, workers)
     good = alignment.aligned
     if not good.any():
         raise UserError(f"{args.cuts}: no utterance could be aligned; see the training log")

@@ -1,4 +1,4 @@
-"""Program: log-likelihoods of a rung for every frame of a set; two-pass fMLLR for adapted models."""
+"""Program: log-likelihoods of a rung for each frame of a set; fMLLR for adapted models."""
 
 from __future__ import annotations
 

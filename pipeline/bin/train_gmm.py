@@ -12,8 +12,9 @@ from typing import Any
 
 from pipeline.config import AlignOptions, GmmOptions
 from pipeline.gmm.model import GmmModel
-from pipeline.gmm.shards import Shard, attach_alignments, make_shards
+from pipeline.gmm.shards import attach_alignments, make_shards
 from pipeline.gmm.train import train_rung
+from pipeline.gmm.workers import start_workers
 from pipeline.hmm.lang import Lang
 from pipeline.io.atomic import write_text
 from pipeline.io.errors import run
@@ -33,6 +34,7 @@ def main() -> None:
     )
     parser.add_argument("--alignment", type=Path, help="transition_ids.scp of that rung")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--num-threads", type=int, default=2)
     parser.add_argument("--output-dir", type=Path, required=True)
     args = parser.parse_args()
     options = parse_options(GmmOptions, args.options, "gmm")
@@ -59,7 +61,10 @@ def main() -> None:
         if options.type != "mono":
             source = GmmModel.load(args.source_model)
             attach_alignments(shards, args.alignment)
-        model = train_rung(lang, shards, options, align_options, args.seed, report, source)
+        with start_workers(args.num_threads) as workers:
+            model = train_rung(
+                lang, shards, options, align_options, args.seed, report, source, workers
+            )
     write_text(args.output_dir / "log.jsonl", "".join(json.dumps(entry) + "\n" for entry in log))
     model.save(args.output_dir)
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.gmm.diag_gmm import AmDiagGmm, with_squares
+from pipeline.gmm.workers import SERIAL, Workers
 from pipeline.hmm.lang import Lang
 from pipeline.hmm.model import Hmm
 from pipeline.hmm.training_graph import GraphCompiler, TrainingGraph
@@ -73,6 +74,7 @@ def align(
     transition_scale: float = 1.0,
     self_loop_scale: float = 0.1,
     silence_boost: tuple[NDArray[np.int32], float] | None = None,
+    workers: Workers = SERIAL,
 ) -> Alignment:
     """Align every utterance to its graph (Kaldi's gmm-align-compiled).
 
@@ -96,7 +98,7 @@ def align(
     for chunk in _chunks(by_graph, lengths):
         graph_of = graphs.graph_of[chunk]
         likes, like_offset = _graph_likelihoods(
-            graphs, gmm, frames, offsets, chunk, acoustic_scale, boost
+            graphs, gmm, frames, offsets, chunk, acoustic_scale, boost, workers
         )
         frame_offset = np.concatenate(([0], np.cumsum(lengths[chunk])))
         result = np.zeros(frame_offset[-1], np.int32)
@@ -147,20 +149,23 @@ def _graph_likelihoods(
     chunk: NDArray[np.int64],
     acoustic_scale: float,
     boost: NDArray[np.float32],
+    workers: Workers,
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Scaled log-likelihoods of each utterance's own pdfs, flat; and where each begins."""
     graph_of = graphs.graph_of[chunk]
     sizes = np.diff(offsets)[chunk] * np.diff(graphs.pdf_offset)[graph_of]
     like_offset = np.concatenate(([0], np.cumsum(sizes))).astype(np.int64)
-    parts = []
-    for run in np.split(np.arange(len(chunk)), np.flatnonzero(np.diff(graph_of)) + 1):
+
+    def of_graph(run: NDArray[np.int64]) -> NDArray[np.float32]:
         pdfs = graphs.graphs[graph_of[run[0]]].pdfs
         rows = np.concatenate([frames[offsets[u] : offsets[u + 1]] for u in chunk[run]])
         likes = gmm.log_likelihoods(with_squares(rows), pdfs)
         likes += boost[pdfs]
         likes *= np.float32(acoustic_scale)
-        parts.append(likes.ravel())
-    return np.concatenate(parts), like_offset
+        return likes.ravel()
+
+    runs = np.split(np.arange(len(chunk)), np.flatnonzero(np.diff(graph_of)) + 1)
+    return np.concatenate(workers.map(of_graph, runs)), like_offset
 
 
 def align_equally(

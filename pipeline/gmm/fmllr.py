@@ -16,6 +16,7 @@ from pipeline.gmm.diag_gmm import AmDiagGmm
 from pipeline.gmm.statistics import FrameSort
 from pipeline.gmm.transform import speaker_frames
 from pipeline.gmm.weighted_moments import precision_and_pull, weighted_outer
+from pipeline.gmm.workers import SERIAL, Workers
 
 MIN_COUNT = 500.0  # frames; a speaker with fewer keeps the features
 NUM_ITERATIONS = 40
@@ -51,6 +52,7 @@ class FmllrStatistics:
         offsets: NDArray[np.int64],
         speakers: list[str],
         sort: FrameSort,
+        workers: Workers = SERIAL,
     ) -> None:
         """Add aligned utterances.
 
@@ -59,7 +61,9 @@ class FmllrStatistics:
             frames: (sum T, D), what the transforms will be applied to.
             sort: aligned frames by pdf, silence left out.
         """
-        precision, pull = precision_and_pull(posterior_model, target_model, posterior_frames, sort)
+        precision, pull = precision_and_pull(
+            posterior_model, target_model, posterior_frames, sort, workers
+        )
         for speaker in sorted(set(speakers)):
             rows = speaker_frames(offsets, speakers, speaker)
             rows = rows[precision[rows, 0] > 0]
@@ -67,7 +71,7 @@ class FmllrStatistics:
             found = SpeakerStatistics(
                 float(len(rows)),
                 pull[rows].T.astype(np.float64) @ extended,
-                weighted_outer(extended, precision[rows]),
+                weighted_outer(extended, precision[rows], workers),
             )
             if speaker in self.speakers:
                 self.speakers[speaker].add(found)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pipeline.gmm.diag_gmm import AmDiagGmm
 from pipeline.gmm.statistics import FrameSort, GmmStatistics, accumulate
 from pipeline.gmm.weighted_moments import precision_and_pull, weighted_outer
+from pipeline.gmm.workers import SERIAL, Workers
 
 
 @dataclass
@@ -28,12 +29,18 @@ class MlltStatistics:
         """Empty statistics."""
         return cls(0.0, np.zeros((dim, dim, dim)))
 
-    def accumulate(self, gmm: AmDiagGmm, frames: NDArray[np.float32], sort: FrameSort) -> None:
+    def accumulate(
+        self,
+        gmm: AmDiagGmm,
+        frames: NDArray[np.float32],
+        sort: FrameSort,
+        workers: Workers = SERIAL,
+    ) -> None:
         """Add aligned frames (T, D)."""
         first = GmmStatistics.zeros(gmm)
-        accumulate(gmm, frames, sort, first)
-        precision, _ = precision_and_pull(gmm, gmm, frames, sort)
-        self.scatter += weighted_outer(frames, precision)
+        accumulate(gmm, frames, sort, first, workers=workers)
+        precision, _ = precision_and_pull(gmm, gmm, frames, sort, workers)
+        self.scatter += weighted_outer(frames, precision, workers)
         # Σ (x-μ)(x-μ)ᵀ = Σ x xᵀ - s μᵀ - μ sᵀ + n μ μᵀ with s = Σ γ x, all weighed by 1/σ²_mi.
         inverse = 1.0 / gmm.variances
         sums = first.moments[:, : gmm.dim]

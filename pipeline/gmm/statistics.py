@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.gmm.diag_gmm import AmDiagGmm, with_squares
+from pipeline.gmm.workers import SERIAL, Workers
 
 BLOCK = 4096  # frames in one product: float32 sums stay short, the total is float64
 
@@ -78,6 +79,7 @@ def accumulate(
     sort: FrameSort,
     into: GmmStatistics,
     moment_frames: NDArray[np.float32] | None = None,
+    workers: Workers = SERIAL,
 ) -> None:
     """Add the statistics of aligned frames (T, D) to ``into``.
 
@@ -85,8 +87,11 @@ def accumulate(
         moment_frames: (T, D), taken for the moments where posteriors come from ``frames``
             (Kaldi's gmm-acc-stats-twofeats).
     """
-    for pdf in range(gmm.num_pdfs):
+
+    def of_pdf(pdf: int) -> tuple[float, int]:
+        # Rows of different pdfs are different rows: threads never write to the same place.
         owned = slice(gmm.offsets[pdf], gmm.offsets[pdf + 1])
+        log_likelihood, num_frames = 0.0, 0
         for block in sort.blocks(pdf):
             squared = with_squares(frames[block])
             gamma, log_likes = posteriors(gmm, squared, pdf)
@@ -94,5 +99,10 @@ def accumulate(
                 squared = with_squares(moment_frames[block])
             into.occupancy[owned] += gamma.sum(axis=0)
             into.moments[owned] += gamma.T @ squared
-            into.log_likelihood += float(log_likes.sum(dtype=np.float64))
-            into.num_frames += len(block)
+            log_likelihood += float(log_likes.sum(dtype=np.float64))
+            num_frames += len(block)
+        return log_likelihood, num_frames
+
+    for log_likelihood, num_frames in workers.map(of_pdf, range(gmm.num_pdfs)):
+        into.log_likelihood += log_likelihood
+        into.num_frames += num_frames

@@ -29,6 +29,7 @@ from pipeline.gmm.statistics import FrameSort, GmmStatistics, accumulate
 from pipeline.gmm.transform import FeatureTransform
 from pipeline.gmm.tree_statistics import TreeStatistics, accumulate_tree_statistics
 from pipeline.gmm.update import mix_up, update_gmm
+from pipeline.gmm.workers import SERIAL, Workers
 from pipeline.hmm.lang import Lang
 from pipeline.hmm.model import Hmm
 from pipeline.hmm.segments import convert_alignment
@@ -53,6 +54,7 @@ class Training:
     model: GmmModel
     rng: np.random.Generator
     report: Report
+    workers: Workers = SERIAL
     fmllr: Fmllr | None = None
     num_failed: int = 0
     num_retried: int = 0
@@ -76,6 +78,7 @@ class Training:
                 self.align_options.transition_scale,
                 self.align_options.self_loop_scale,
                 boost,
+                self.workers,
             )
             shard.alignment = found.transition_ids
             self.num_failed += int((~found.aligned).sum())
@@ -105,7 +108,7 @@ class Training:
         counts = np.zeros(model.hmm.transitions.num_transition_ids + 1)
         for shard in self.shards:
             frames = shard.frames(shard.features(), model.transform, self.fmllr)
-            accumulate(model.gmm, frames, self.sort(shard), total)
+            accumulate(model.gmm, frames, self.sort(shard), total, workers=self.workers)
             counts += np.bincount(shard.alignment, minlength=len(counts))
         counts[0] = 0
         model.hmm.transitions.update(counts)
@@ -148,7 +151,7 @@ class Training:
         stats = MlltStatistics.zeros(self.model.gmm.dim)
         for shard in self.shards:
             frames = shard.frames(shard.features(), self.model.transform)
-            stats.accumulate(self.model.gmm, frames, self.sort(shard))
+            stats.accumulate(self.model.gmm, frames, self.sort(shard), self.workers)
         matrix, gain = estimate_mllt(stats)
         self.report({"mllt_gain": gain})
         self.model.transform = self.model.transform.then(matrix)
@@ -170,6 +173,7 @@ class Training:
                 features.offsets,
                 features.speakers,
                 self.sort(shard, without=silence),
+                self.workers,
             )
         transforms, gain = estimate_fmllr(stats)
         self.report({"fmllr_gain": gain, "num_speakers": len(transforms)})
@@ -182,7 +186,7 @@ class Training:
             features = shard.features()
             adapted = shard.frames(features, self.model.transform, self.fmllr)
             plain = shard.frames(features, self.model.transform)
-            accumulate(self.model.gmm, adapted, self.sort(shard), total, plain)
+            accumulate(self.model.gmm, adapted, self.sort(shard), total, plain, self.workers)
         # No Gaussian may be removed: both models must keep the same ones.
         return _same_gaussians(self.model.gmm, total)
 
@@ -210,6 +214,7 @@ def train_rung(
     seed: int,
     report: Report,
     source: GmmModel | None = None,
+    workers: Workers = SERIAL,
 ) -> GmmModel:
     """Train a rung.
 
@@ -221,12 +226,12 @@ def train_rung(
     """
     rng = np.random.default_rng([seed, zlib.crc32(options.type.encode())])
     if options.type == "mono":
-        return _train_mono(lang, shards, options, align_options, seed, rng, report)
+        return _train_mono(lang, shards, options, align_options, seed, rng, report, workers)
     assert source is not None
     transform = _initial_transform(shards, options, source)
     fmllr: Fmllr | None = None
     if options.type == "sat":
-        first = Training(lang, shards, options, align_options, source, rng, report)
+        first = Training(lang, shards, options, align_options, source, rng, report, workers)
         fmllr = first.estimate_fmllr()
     statistics = _tree_statistics(lang, shards, source.hmm, transform, fmllr)
     topology = source.hmm.topology
@@ -245,7 +250,7 @@ def train_rung(
     gmm = mixtures_from_tree(statistics, topology, tree)
     report({"num_pdfs": tree.num_pdfs, "num_leaves": options.num_leaves})
     model = GmmModel(hmm, gmm, transform)
-    training = Training(lang, shards, options, align_options, model, rng, report, fmllr)
+    training = Training(lang, shards, options, align_options, model, rng, report, workers, fmllr)
     training.run(num_gaussians=min(options.num_leaves, options.num_gaussians))
     if options.type == "sat":
         model.speaker_independent = training.speaker_independent()
@@ -260,6 +265,7 @@ def _train_mono(
     seed: int,
     rng: np.random.Generator,
     report: Report,
+    workers: Workers,
 ) -> GmmModel:
     topology = Topology.for_lang(lang)
     tree = monophone_tree(lang, topology)
@@ -267,7 +273,7 @@ def _train_mono(
     transform = FeatureTransform()
     gmm = _global_gaussian(shards, transform, tree.num_pdfs)
     training = Training(
-        lang, shards, options, align_options, GmmModel(hmm, gmm, transform), rng, report
+        lang, shards, options, align_options, GmmModel(hmm, gmm, transform), rng, report, workers
     )
     for shard in shards:
         features = shard.features()

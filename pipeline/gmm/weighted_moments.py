@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from pipeline.gmm.diag_gmm import AmDiagGmm, with_squares
 from pipeline.gmm.statistics import FrameSort, posteriors
+from pipeline.gmm.workers import SERIAL, Workers
 
 
 def precision_and_pull(
@@ -14,6 +15,7 @@ def precision_and_pull(
     target_model: AmDiagGmm,
     posterior_frames: NDArray[np.float32],
     sort: FrameSort,
+    workers: Workers = SERIAL,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """w_ti = Σ_m γ_tm / σ²_mi and k_ti = Σ_m γ_tm μ_mi / σ²_mi, both (T, D).
 
@@ -25,23 +27,32 @@ def precision_and_pull(
     pulled = (target_model.means / target_model.variances).astype(np.float32)
     precision = np.zeros((len(posterior_frames), target_model.dim), np.float32)
     pull = np.zeros_like(precision)
-    for pdf in range(posterior_model.num_pdfs):
+
+    def of_pdf(pdf: int) -> None:
         owned = slice(posterior_model.offsets[pdf], posterior_model.offsets[pdf + 1])
         for block in sort.blocks(pdf):
             gamma, _ = posteriors(posterior_model, with_squares(posterior_frames[block]), pdf)
             precision[block] = gamma @ inverse[owned]
             pull[block] = gamma @ pulled[owned]
+
+    workers.map(of_pdf, range(posterior_model.num_pdfs))
     return precision, pull
 
 
 def weighted_outer(
-    frames: NDArray[np.float32], weights: NDArray[np.float32], block: int = 8192
+    frames: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    workers: Workers = SERIAL,
+    block: int = 8192,
 ) -> NDArray[np.float64]:
     """Σ_t w_ti x_t x_tᵀ for every i: (T, D), (T, K) -> (K, D, D)."""
     num_weights, dim = weights.shape[1], frames.shape[1]
     total = np.zeros((num_weights, dim, dim))
-    for t in range(0, len(frames), block):
-        rows, scale = frames[t : t + block], weights[t : t + block]
-        for i in range(num_weights):
-            total[i] += (rows * scale[:, i : i + 1]).T @ rows
+
+    def of_weight(i: int) -> None:
+        for t in range(0, len(frames), block):
+            rows, scale = frames[t : t + block], weights[t : t + block, i : i + 1]
+            total[i] += (rows * scale).T @ rows
+
+    workers.map(of_weight, range(num_weights))
     return total

@@ -35,7 +35,7 @@ rule align_gmm:
     shell:
         "python -m pipeline.bin.align_gmm --lang {params.lang_dir:q} --cuts {input.cuts:q}"
         " --cmvn {input.cmvn:q} --model-dir {params.model_dir:q} --options {params.options:q}"
-        " --output-dir {params.output_dir:q} &> {log:q}"
+        " --num-threads {threads} --output-dir {params.output_dir:q} &> {log:q}"
 
 
 rule export_alignment:

@@ -40,4 +40,4 @@ rule train_gmm:
         "python -m pipeline.bin.train_gmm --lang {params.lang_dir:q} --cuts {input.cuts:q}"
         " --cmvn {input.cmvn:q} {params.start} --options {params.options:q}"
         " --align-options {params.align_options:q} --seed {params.seed}"
-        " --output-dir {params.output_dir:q} &> {log:q}"
+        " --num-threads {threads} --output-dir {params.output_dir:q} &> {log:q}"
