@@ -94,9 +94,8 @@ class Lang:
         """Read what ``save`` wrote.
 
         Raises:
-            UserError: a line of lexicon.txt cannot be read.
+            UserError: a file cannot be read.
         """
-        meta = json.loads((folder / "lang.json").read_text(encoding="utf-8"))
         lexicon = []
         path = folder / "lexicon.txt"
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
@@ -107,18 +106,23 @@ class Lang:
                 raise UserError(
                     f"{path}: line {number}: expected WORD PROBABILITY PHONES"
                 ) from None
-        return cls(
-            phones=SymbolTable.read(folder / "phones.txt"),
-            words=SymbolTable.read(folder / "words.txt"),
-            lexicon=tuple(lexicon),
-            silence_phones=tuple(meta["silence_phones"]),
-            nonsilence_phones=tuple(meta["nonsilence_phones"]),
-            phone_sets=tuple(tuple(s) for s in meta["phone_sets"]),
-            optional_silence=meta["optional_silence"],
-            silence_probability=meta["silence_probability"],
-            position_dependent=meta["position_dependent"],
-            unknown_word=meta["unknown_word"],
-        )
+        path = folder / "lang.json"
+        try:
+            meta = json.loads(path.read_text(encoding="utf-8"))
+            return cls(
+                phones=SymbolTable.read(folder / "phones.txt"),
+                words=SymbolTable.read(folder / "words.txt"),
+                lexicon=tuple(lexicon),
+                silence_phones=tuple(meta["silence_phones"]),
+                nonsilence_phones=tuple(meta["nonsilence_phones"]),
+                phone_sets=tuple(tuple(s) for s in meta["phone_sets"]),
+                optional_silence=meta["optional_silence"],
+                silence_probability=meta["silence_probability"],
+                position_dependent=meta["position_dependent"],
+                unknown_word=meta["unknown_word"],
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(f"{path}: damaged ({error}); run the lang stage again") from None
 
 
 def position_phones(phones: tuple[str, ...]) -> tuple[str, ...]:
