@@ -17,7 +17,8 @@ FOLDER = ".venv-k2"
 def k2_python(root: Path, environment: Mapping[str, str]) -> str:
     """Path of the interpreter for k2's programs.
 
-    The first of: $K2_PYTHON (a path, or a name on $PATH), ``root``/.venv-k2/bin/python, this interpreter if it has k2.
+    The first of: $K2_PYTHON (a path, or a name on $PATH), ``root``/.venv-k2/bin/python, this
+    interpreter if it has k2.
 
     Raises:
         UserError: there is none.

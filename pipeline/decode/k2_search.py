@@ -99,7 +99,9 @@ class K2Search:
         for n, utterance in enumerate(utterances):
             span = slice(int(arc_splits[n]), int(arc_splits[n + 1]))
             num_states = int(state_splits[n + 1] - state_splits[n])
-            if span.start == span.stop:
+            # Without a path to a final state k2 leaves nothing, or a piece of the beginning.
+            last = graph_arc[span][graph_arc[span] >= 0]
+            if not (graph.arcs.transition_id[last] == FINAL_LABEL).any():
                 results.append(None)
                 continue
             results.append(

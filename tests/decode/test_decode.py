@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -136,6 +137,27 @@ def test_word_lattices_of_the_engines_agree(folder: Path) -> None:
         assert mine["utterance_id"] == yours["utterance_id"]
         assert len(mine["arcs"]) == len(yours["arcs"])
         assert path_costs(mine, 8.0) == pytest.approx(path_costs(yours, 8.0), abs=1e-3)
+
+
+@pytest.mark.parametrize("decoder", ["kaldi", "k2"])
+def test_a_long_utterance_without_a_final_state_keeps_its_words(
+    decoder: str, tmp_path: Path
+) -> None:
+    # A circle of three states, the last one final: 80 frames end there, 81 do not.
+    arcs = [(0, 1, 1, 0.5, 1), (1, 1, 0, 0.25, 2), (2, 1, 2, 0.25, 0)]
+    save_graph(replace(GRAPH, fst=from_tuples(arcs, {2: 0.125})), tmp_path)
+    items = ((f"u{n}", np.full((n, 2), -1.0, np.float32)) for n in (80, 81))
+    write_matrices(tmp_path / "loglikes.ark", tmp_path / "loglikes.scp", items)
+    done = run_program(decoder, tmp_path)
+    assert "warning: u81: no path came to a final state" in done.stderr
+    assert "u80" not in done.stderr
+    lines = list(read_json_lines(tmp_path / decoder / "hypotheses.jsonl"))
+    found = {line["utterance_id"]: line for line in lines if line["lm_weight"] == 12.0}
+    assert len(found["u80"]["words"]) == 53
+    assert found["u80"]["graph_cost"] == pytest.approx(26 * 1.0 + 0.75 + 0.125)
+    assert len(found["u81"]["words"]) == 54
+    assert found["u81"]["graph_cost"] == pytest.approx(27 * 1.0)
+    assert found["u81"]["acoustic_cost"] == pytest.approx(81.0)
 
 
 def one_line_error(done: subprocess.CompletedProcess[str]) -> str:
