@@ -138,6 +138,8 @@ def why_failed(log: str | None) -> str:
     if not path.is_file():
         return "it left no log"
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    if not lines:
+        return f"{log} is empty"
     errors = [line for line in lines if line.startswith("error: ")]
     return errors[-1] if errors else "\n".join([f"end of {log}:", *lines[-NUM_LOG_LINES:]])
 
@@ -172,7 +174,7 @@ def run_snakemake(command: list[str], dry_run: bool, verbose: bool) -> int:
             if isinstance(event, Failed):
                 num_failed += 1
                 typer.echo(f"failed: {event.job.name}: {why_failed(event.job.log)}", err=True)
-            elif isinstance(event, Finished):
+            elif isinstance(event, Finished) and event.job.log:
                 width = len(str(event.total))
                 count = f"[{event.done:{width}}/{event.total}]"
                 typer.echo(f"{count} {event.job.name}: {event.seconds:.1f} s")
@@ -229,14 +231,12 @@ def run(
     status = run_snakemake(command, dry_run, verbose)
     if status:
         raise typer.Exit(status)
-    page = Path(config.root, "report", "index.html")
     if not dry_run and last in (None, "report"):
         show_results(config)
-        typer.echo(f"report: {page}")
 
 
 def show_results(config: Config) -> None:
-    """Print the table of word error rates."""
+    """Print the table of word error rates, and where the report lies."""
     subprocess.run(
         [sys.executable, "-m", "pipeline.bin.print_results", f"{config.root}/report/results.json"],
         env={**os.environ, **program_environment(os.environ, conda=False)},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shlex
@@ -243,8 +242,10 @@ def program_environment(environment: Mapping[str, str], conda: bool) -> dict[str
     if conda:
         return {**changed, k2_environment.VARIABLE: "python"}
     changed["PATH"] = _before(str(Path(sys.executable).parent), environment.get("PATH"))
-    with contextlib.suppress(UserError):  # only the jobs that need it complain
+    try:
         changed[k2_environment.VARIABLE] = k2_environment.k2_python(REPOSITORY, environment)
+    except UserError:  # the jobs that need it will say so
+        changed[k2_environment.VARIABLE] = environment.get(k2_environment.VARIABLE, sys.executable)
     return changed
 
 

@@ -195,7 +195,6 @@ rule decode_k2:
         output_dir=subpath(output.hypotheses, parent=True),
         code=CODE.of("pipeline.bin.decode_k2"),
     shell:
-        "\"${{K2_PYTHON:?no Python has k2; run 'make setup' or set K2_PYTHON}}\""
-        " -m pipeline.bin.decode_k2 --graph {input.graph:q} --hmm {input.hmm:q}"
+        '{{ "$K2_PYTHON" -m pipeline.bin.decode_k2 --graph {input.graph:q} --hmm {input.hmm:q}'
         " --words {input.words:q} --loglikes {input.loglikes:q} --options {params.options:q}"
-        " --output-dir {params.output_dir:q} &> {log:q}"
+        " --output-dir {params.output_dir:q}; }} &> {log:q}"
