@@ -210,14 +210,14 @@ def adaptation_files(config: Config, folder: str, net: str, grammar: str) -> dic
 
 def adaptation_arguments(files: Mapping[str, Any]) -> str:
     """Options of train_nnet for fmllr features, quoted for the shell; empty for others."""
-    if "fmllr" not in files:
+    if "fmllr" not in files.keys():  # noqa: SIM118 - Snakemake's inputs are a list with names
         return ""
     return shlex.join(["--transform", str(files["transform"]), "--fmllr", str(files["fmllr"])])
 
 
 def start_arguments(files: Mapping[str, Any]) -> str:
     """Options of train_gmm that stand for `start_files`, quoted for the shell."""
-    if "alignment" not in files:
+    if "alignment" not in files.keys():  # noqa: SIM118 - Snakemake's inputs are a list with names
         return ""
     source_model = str(Path(files["hmm"]).parent)
     return shlex.join(["--source-model", source_model, "--alignment", str(files["alignment"])])
