@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pipeline.config import LangOptions
 from pipeline.hmm.lang import Lang, Pronunciation, disambiguate, position_phones, prepare_lang
 from pipeline.io.errors import UserError
-from tests.hmm.toy_hmm import LEXICON, Entry, toy_lang
+from tests.hmm.toy_hmm import LEXICON, Entry, quick, toy_lang
 
 lexica = st.lists(
     st.tuples(
@@ -41,12 +41,14 @@ def kaldi_disambiguation(pronunciations: list[tuple[str, ...]]) -> list[int]:
     return symbols
 
 
+@quick
 @given(lexica)
 def test_disambiguation_follows_the_rules_of_add_lex_disambig(lexicon: list[Entry]) -> None:
     entries = tuple(Pronunciation(w, p, tuple(phones)) for w, p, phones in lexicon)
     assert disambiguate(entries) == kaldi_disambiguation([e.phones for e in entries])
 
 
+@quick
 @given(lexica)
 def test_disambiguated_pronunciations_are_prefix_free_but_for_different_symbols(
     lexicon: list[Entry],
@@ -60,6 +62,7 @@ def test_disambiguated_pronunciations_are_prefix_free_but_for_different_symbols(
     assert not any(a != b and b[: len(a)] == a for a in strings for b in strings)
 
 
+@quick
 @given(lexica)
 def test_one_more_symbol_than_pronunciations_need_is_there_for_silence(
     lexicon: list[Entry],
@@ -77,7 +80,10 @@ def test_symbol_tables_are_laid_out_as_prepare_lang_does() -> None:
     assert lang.phone_set_ids() == [[1], [2], [3], [4]]
     assert lang.silence_phone_ids() == [1]
     assert lang.nonsilence_phone_ids() == [2, 3, 4]
-    assert [(e.word, e.probability) for e in lang.pronunciations["ba"]] == [("ba", 0.3), ("ba", 0.7)]
+    assert [(e.word, e.probability) for e in lang.pronunciations["ba"]] == [
+        ("ba", 0.3),
+        ("ba", 0.7),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -107,6 +113,7 @@ def test_position_dependent_phones_share_a_set_with_their_base_phone() -> None:
     assert lang.optional_silence == "SIL"
 
 
+@quick
 @given(lexica, st.booleans())
 def test_every_phone_of_the_lexicon_has_an_id_and_belongs_to_one_set(
     lexicon: list[Entry], position_dependent: bool

@@ -41,5 +41,5 @@ def test_damage_is_named(tmp_path: Path, damage: str) -> None:
             data["format"] = 99
     if damage != "truncated":
         path.write_text(json.dumps(data))
-    with pytest.raises(UserError, match="hmm.json: "):
+    with pytest.raises(UserError, match=r"hmm\.json: "):
         Hmm.load(path)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.hmm.topology import Topology
 from pipeline.hmm.tree import ContextDependency, leaves, monophone_tree
-from tests.hmm.toy_hmm import random_tree, toy_lang
+from tests.hmm.toy_hmm import quick, random_tree, toy_lang
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -32,6 +32,7 @@ def all_events(topology: Topology) -> list[tuple[tuple[int, int, int], int]]:
     ]
 
 
+@quick
 @given(seeds, st.booleans())
 def test_possible_pdfs_are_those_that_some_window_reaches(
     seed: int, position_dependent: bool
@@ -45,6 +46,7 @@ def test_possible_pdfs_are_those_that_some_window_reaches(
     assert set().union(*found.values()) == set(range(tree.num_pdfs))
 
 
+@quick
 @given(seeds)
 def test_json_keeps_every_answer_and_what_is_shared(seed: int) -> None:
     topology, tree = tree_of(seed, position_dependent=True)
@@ -61,7 +63,8 @@ def test_a_monophone_tree_numbers_the_states_of_each_set_in_turn() -> None:
     lang = toy_lang(position_dependent=True)
     topology = Topology.for_lang(lang)
     tree = monophone_tree(lang, topology)
-    expected, number = {}, 0
+    expected: dict[tuple[int, int], int] = {}
+    number = 0
     for members in lang.phone_set_ids():
         for pdf_class in range(5 if 1 in members else 3):
             expected |= {(phone, pdf_class): number for phone in members}

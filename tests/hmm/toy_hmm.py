@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from hypothesis import settings
 from numpy.typing import NDArray
 
 from pipeline.config import LangOptions
@@ -15,6 +16,7 @@ from pipeline.hmm.topology import Topology
 from pipeline.hmm.transition_model import TransitionModel
 from pipeline.hmm.tree import PDF_CLASS, ContextDependency, Leaf, Node, Question, monophone_tree
 
+quick = settings(max_examples=50, deadline=None)  # compiled functions are slow the first time
 Entry = tuple[str, float, list[str]]
 LEXICON: list[Entry] = [
     ("ab", 1.0, ["A", "B"]),
@@ -80,9 +82,13 @@ def random_hmm(
     topology = Topology.for_lang(lang, num_states, num_silence_states)
     tree = random_tree(lang, topology, rng) if triphone else monophone_tree(lang, topology)
     plain = TransitionModel(topology, tree)
-    weights = np.where(np.arange(len(plain.log_prob)) > 0, rng.uniform(0.2, 1.0, len(plain.pdf_of)), 1)
+    weights = np.where(
+        np.arange(len(plain.log_prob)) > 0, rng.uniform(0.2, 1.0, len(plain.pdf_of)), 1
+    )
     total = np.bincount(plain.state_of, weights)
-    return Hmm(topology, tree, TransitionModel(topology, tree, np.log(weights / total[plain.state_of])))
+    return Hmm(
+        topology, tree, TransitionModel(topology, tree, np.log(weights / total[plain.state_of]))
+    )
 
 
 def windows(phones: Sequence[int], width: int) -> list[tuple[int, ...]]:
@@ -132,7 +138,10 @@ def transition_ids(hmm: Hmm, window: tuple[int, ...], hmm_states: Sequence[int])
     for (_, number, hmm_state), following in zip(path, after, strict=True):
         destinations = [d for d, _ in states[hmm_state].transitions]
         index = destinations.index(following)
-        before = sum(len(hmm.topology.states(p)[s].transitions) for p, s, _ in hmm.transitions.tuples[: number - 1])
+        before = sum(
+            len(hmm.topology.states(p)[s].transitions)
+            for p, s, _ in hmm.transitions.tuples[: number - 1]
+        )
         ids.append(1 + before + index)
     return ids
 
