@@ -19,18 +19,12 @@ Count = Annotated[int, Field(ge=1)]
 
 # Stages that are not a GMM rung or a network; a split's folder also holds folders of these names.
 STAGE_NAMES = ("data", "features", "lang", "align", "graph", "decode", "score", "report")
-RUN_FOLDERS = (
-    "data",
-    "features",
-    "lang",
-    "logs",
-    "benchmarks",
-    "report",
-)  # beside the splits' folders
+# Beside the splits' folders.
+RUN_FOLDERS = ("data", "features", "lang", "logs", "benchmarks", "report")
 
 
 class ConfigError(ValueError):
-    """A configuration that is not valid; the message is one line that names the file and the key."""
+    """A configuration that is not valid; the message is one line with the file and the key."""
 
 
 class Options(BaseModel):
@@ -43,9 +37,7 @@ class CorpusOptions(Options):
     """Which corpus, where it lies, and what its preparation needs."""
 
     name: Name  # module local/<name>.py
-    dir: str | None = (
-        None  # the corpus folder; default: $CORPORA_DIR/<name>, else a verified download
-    )
+    dir: str | None = None  # its folder; default: $CORPORA_DIR/<name>, else a verified download
     max_rejected_fraction: Fraction = 0.2  # more bad utterances than this stops the run
     options: dict[str, Any] = Field(default_factory=dict)  # for local/<name>.py, validated there
 
@@ -70,9 +62,7 @@ class LangOptions(Options):
 
     silence_phones: tuple[str, ...] = ("SIL",)
     optional_silence: str = "SIL"
-    silence_probability: Annotated[float, Field(ge=0, lt=1)] = (
-        0.5  # between words; 0: no optional silence
-    )
+    silence_probability: Annotated[float, Field(ge=0, lt=1)] = 0.5  # between words; 0: none
     position_dependent: bool = False
     unknown_word: str | None = None  # e.g. <UNK>; its pronunciation must be in the lexicon
 
@@ -95,9 +85,7 @@ class GmmOptions(Options):
     beam: Positive = 10.0  # alignment, in scaled costs
     retry_beam: Positive = 40.0
     boost_silence: Positive = 1.0
-    max_training_utterances: int | None = (
-        None  # mono: only the shortest ones, as Kaldi's recipes do
-    )
+    max_training_utterances: int | None = None  # mono: only the shortest, as Kaldi's recipes do
     num_shards: Count = 1  # data is read and accumulated shard by shard
 
 
@@ -303,7 +291,7 @@ def _first_error(error: ValidationError) -> str:
 
 
 def merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """Deep merge: mappings are merged key by key, everything else is replaced, null removes a key."""
+    """Deep merge: mappings key by key, everything else is replaced, null removes a key."""
     merged = dict(base)
     for key, value in changes.items():
         if value is None:

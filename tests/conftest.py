@@ -1,4 +1,7 @@
-"""Real speech for tests: those that need it are left out, by name, where it is not there."""
+"""What all tests share: real speech, and drawn examples that are the same in every run.
+
+Tests that need real speech are left out, by name, where it is not there.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("same", deadline=None, derandomize=True)
+settings.register_profile("new", deadline=None)  # HYPOTHESIS=new: other examples each time
+settings.load_profile(os.environ.get("HYPOTHESIS", "same"))
 
 VARIABLE = "CORPORA_DIR"
 LEFT_OUT = pytest.StashKey[list[str]]()
