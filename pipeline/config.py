@@ -204,7 +204,7 @@ class DecodeOptions(Options):
 
     decoders: tuple[Literal["k2", "kaldi"], ...] = ("k2", "kaldi")
     beam: Positive = 15.0
-    lattice_beam: Positive = 8.0
+    lattice_beam: Positive = 6.0  # as Kaldi's decode.sh
     max_active: Count = 7000
     lm_weight: Positive = 12.0  # the fixed setting, chosen before any result
     insertion_penalty: float = 0.0
