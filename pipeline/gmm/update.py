@@ -66,7 +66,7 @@ def split_targets(
     """How many Gaussians each pdf should have: (P,), about ``target`` in all.
 
     Gaussians go one by one to the pdf with the highest occupancy^power / Gaussians, while each
-    still has ``min_count`` frames (Kaldi's GetSplitTargets).
+    still has more than ``min_count`` frames (Kaldi's GetSplitTargets).
     """
     targets = np.ones(len(pdf_occupancy), np.int64)
     queue = [(-float(occ**power), pdf) for pdf, occ in enumerate(pdf_occupancy)]
@@ -74,7 +74,7 @@ def split_targets(
     total = len(pdf_occupancy)
     while total < target and queue:
         _, pdf = heapq.heappop(queue)
-        if (targets[pdf] + 1) * min_count > pdf_occupancy[pdf]:
+        if (targets[pdf] + 1) * min_count >= pdf_occupancy[pdf]:
             continue  # no data for one more, nor for any later
         targets[pdf] += 1
         total += 1
