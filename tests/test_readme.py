@@ -1,0 +1,44 @@
+"""What the README says holds: its recipes, its example configuration, its commands."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from pathlib import Path
+
+import yaml
+
+from pipeline.config import Config
+from pipeline.workflow import known_recipes
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_every_recipe_has_a_line() -> None:
+    assert sorted(re.findall(r"^\| `([a-z_0-9]+)` \|", README, re.MULTILINE)) == known_recipes()
+
+
+def test_the_example_of_an_own_corpus_is_a_configuration() -> None:
+    (block,) = re.findall(r"^    # recipes/mine/config.yaml\n((?:    .*\n)+)", README, re.MULTILINE)
+    config = Config.model_validate(yaml.safe_load(textwrap.dedent(block)))
+    assert config.corpus.name == "kaldi_dir"
+
+
+def test_linked_files_exist() -> None:
+    links = re.findall(r"\]\(([^)#]+)\)", README)
+    assert links
+    assert [link for link in links if "://" not in link and not (ROOT / link).exists()] == []
+
+
+def test_make_has_the_commands() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in set(re.findall(r"make (demo|test|setup|lint|clean)", README)):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE)
+
+
+def test_glossary_points_at_files_that_exist() -> None:
+    glossary = (ROOT / "pipeline/glossary.md").read_text(encoding="utf-8")
+    places = set(re.findall(r"`([a-z0-9_/]+(?:\.py|/))`", glossary))
+    assert len(places) > 15
+    assert [place for place in places if not (ROOT / "pipeline" / place).exists()] == []
