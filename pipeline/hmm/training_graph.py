@@ -71,9 +71,10 @@ class GraphCompiler:
     def _phones(self, words: list[str]) -> tuple[list[_Phone], list[tuple[int, float]]]:
         """Instances of phones in forward order, and the entries (instance, log-probability)."""
         lang = self.lang
-        p = lang.silence_probability
+        # Without words there is only silence, and an utterance has at least one frame of it.
+        p = lang.silence_probability if words else 1.0
         log_silence = np.log(p) if p > 0 else None
-        log_none = np.log1p(-p)
+        log_none = np.log1p(-p) if words else -np.inf
         silence_id = lang.phones.id(lang.optional_silence)
         instances: list[_Phone] = []
         entries: list[tuple[int, float]] = []
@@ -91,6 +92,9 @@ class GraphCompiler:
             return [*((w, lp + log_none) for w, lp in ends), (instances[-1].next, 0.0)]
 
         pending = optional_silence([(entries, 0.0)])
+        if not words:
+            instances[-1].next.append((EXIT, 0.0))
+            return instances, entries
         for word in words:
             prons = lang.pronunciations.get(word)
             if prons is None:
