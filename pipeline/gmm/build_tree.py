@@ -18,6 +18,10 @@ from pipeline.hmm.topology import Topology
 from pipeline.hmm.tree import PDF_CLASS, ContextDependency, Leaf, Node, Question
 
 MIN_GAIN = 300.0  # Kaldi's build-tree --thresh
+# Sums of shards differ in their last digits. That must not choose among equally good questions
+# (of the node's log-likelihood), nor undo the smallest split, whose merging loses just its gain.
+SAME_LIKELIHOOD = 1e-10
+SAME_GAIN = 1e-5
 
 
 @dataclass
@@ -88,8 +92,9 @@ def build_tree(
             no = total - yes
             valid = (yes[:, 0] > 0.5) & (no[:, 0] > 0.5)
             gain = np.where(valid, log_likelihood(yes) + log_likelihood(no) - base, -1.0)
-            best = int(np.argmax(gain))
-            if gain[best] > node.gain + 1e-9:
+            slack = SAME_LIKELIHOOD * abs(float(base))
+            best = int(np.argmax(gain >= gain.max() - slack))  # the first of equals
+            if gain[best] > node.gain + slack:
                 node.gain, node.key, node.values = float(gain[best]), key, asked[best]
 
     queue: list[tuple[float, int, _Grown]] = []
@@ -117,7 +122,7 @@ def build_tree(
 
     grown_leaves = [leaf for root in roots for leaf in _leaves(root)]
     if cluster and np.isfinite(smallest):
-        _tie(grown_leaves, statistics, float(smallest))
+        _tie(grown_leaves, statistics, float(smallest) * (1 - SAME_GAIN))
     next_pdf = 0
     for leaf in grown_leaves:
         if not leaf.members:
