@@ -111,8 +111,10 @@ class Training:
             accumulate(model.gmm, frames, self.sort(shard), total, workers=self.workers)
             counts += np.bincount(shard.alignment, minlength=len(counts))
         counts[0] = 0
-        model.hmm.transitions.update(counts)
-        pdf_occupancy = np.add.reduceat(total.occupancy, model.gmm.offsets[:-1])
+        transitions = model.hmm.transitions
+        transitions.update(counts)
+        # Frames, not sums of posteriors: whole numbers, the same for any number of shards.
+        pdf_occupancy = np.bincount(transitions.pdf_of[1:], counts[1:], transitions.num_pdfs)
         model.gmm, num_removed, num_floored = update_gmm(model.gmm, total, min_occupancy)
         model.gmm = mix_up(model.gmm, pdf_occupancy, target, self.options.power, self.rng)
         self.report(
