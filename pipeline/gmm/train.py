@@ -114,7 +114,8 @@ class Training:
         transitions = model.hmm.transitions
         transitions.update(counts)
         # Frames, not sums of posteriors: whole numbers, the same for any number of shards.
-        pdf_occupancy = np.bincount(transitions.pdf_of[1:], counts[1:], transitions.num_pdfs)
+        pdf_occupancy = np.zeros(transitions.num_pdfs)
+        np.add.at(pdf_occupancy, transitions.pdf_of[1:], counts[1:])
         model.gmm, num_removed, num_floored = update_gmm(model.gmm, total, min_occupancy)
         model.gmm = mix_up(model.gmm, pdf_occupancy, target, self.options.power, self.rng)
         self.report(
