@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from pipeline.io.errors import run
+from pipeline.report.markdown import results_table
 from pipeline.report.summary import print_summary
 
 
@@ -15,8 +16,12 @@ def main(arguments: list[str] | None = None) -> None:
         prog="python -m pipeline.bin.print_results", description=__doc__
     )
     parser.add_argument("results", type=Path, help="report/results.json of a run")
+    parser.add_argument("--markdown", action="store_true", help="as a table for a README")
     args = parser.parse_args(arguments)
-    print_summary(args.results)
+    if args.markdown:
+        print(results_table(args.results), end="")
+    else:
+        print_summary(args.results)
 
 
 if __name__ == "__main__":
