@@ -161,7 +161,8 @@ class TrainOptions(Options):
     average_last: Count = 1  # models averaged at the end
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     checkpoint_steps: Count = 200
-    num_threads: Count = 2
+    # One thread loses little on small networks, and two networks then train side by side.
+    num_threads: Count = 1
 
 
 class NnetOptions(Options):
