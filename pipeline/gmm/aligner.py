@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.gmm.diag_gmm import AmDiagGmm, with_squares
+from pipeline.gmm.soft_max import log_sum_exp
 from pipeline.gmm.workers import SERIAL, Workers
 from pipeline.hmm.lang import Lang
 from pipeline.hmm.model import Hmm
@@ -16,7 +18,12 @@ from pipeline.hmm.training_graph import GraphCompiler, TrainingGraph
 from pipeline.hmm.viterbi import align_utterances, equal_alignment
 
 NOT_ALIGNED = 0  # transition_id of the frames of an utterance without an alignment
+GRAPH_ARRAYS = (
+    *("node_pdf", "initial", "first_arc"),
+    *("arc_source", "arc_transition", "arc_log_prob"),
+)
 CHUNK_FRAMES = 60_000
+CACHED = 250_000  # products (1 MB) at a time: they are used again while still in the cache
 
 
 @dataclass(frozen=True)
@@ -44,22 +51,62 @@ class PackedGraphs:
         compiler = GraphCompiler(lang, hmm)
         names = sorted(set(texts))
         index = {text: g for g, text in enumerate(names)}
-        self.graphs: list[TrainingGraph] = [compiler.compile(text) for text in names]
-        self.graph_of = np.array([index[text] for text in texts], np.int32)
+        graphs = [compiler.compile(text) for text in names]
+        self._pack(graphs, np.array([index[text] for text in texts], np.int32))
 
-        def offsets(sizes: list[int]) -> NDArray[np.int64]:
-            return np.concatenate(([0], np.cumsum(sizes))).astype(np.int64)
+    def _pack(self, graphs: list[TrainingGraph], graph_of: NDArray[np.int32]) -> None:
+        self.graphs, self.graph_of = graphs, graph_of
+        self.pdf_offset = _offsets([len(g.pdfs) for g in graphs])
+        self.node_offset = _offsets([g.num_nodes for g in graphs])
+        self.arc_offset = _offsets([len(g.arc_source) for g in graphs])
+        self.node_pdf = np.concatenate([g.node_pdf for g in graphs])
+        self.initial = np.concatenate([g.initial for g in graphs])
+        self.first_arc = np.concatenate([g.first_arc for g in graphs])
+        self.arc_source = np.concatenate([g.arc_source for g in graphs])
+        self.arc_transition = np.concatenate([g.arc_transition for g in graphs])
+        self.arc_log_prob = np.concatenate([g.arc_log_prob for g in graphs])
+        self.min_frames = np.array([g.min_frames for g in graphs], np.int64)
 
-        self.pdf_offset = offsets([len(g.pdfs) for g in self.graphs])
-        self.node_offset = offsets([g.num_nodes for g in self.graphs])
-        self.arc_offset = offsets([len(g.arc_source) for g in self.graphs])
-        self.node_pdf = np.concatenate([g.node_pdf for g in self.graphs])
-        self.initial = np.concatenate([g.initial for g in self.graphs])
-        self.first_arc = np.concatenate([g.first_arc for g in self.graphs])
-        self.arc_source = np.concatenate([g.arc_source for g in self.graphs])
-        self.arc_transition = np.concatenate([g.arc_transition for g in self.graphs])
-        self.arc_log_prob = np.concatenate([g.arc_log_prob for g in self.graphs])
-        self.min_frames = np.array([g.min_frames for g in self.graphs], np.int64)
+    def save(self, path: Path) -> None:
+        """Write an npz file."""
+        np.savez(
+            path,
+            graph_of=self.graph_of,
+            min_frames=self.min_frames,
+            pdfs=np.concatenate([g.pdfs for g in self.graphs]),
+            sizes=np.stack([self.pdf_offset, self.node_offset, self.arc_offset]),
+            **{name: getattr(self, name) for name in GRAPH_ARRAYS},
+        )
+
+    @classmethod
+    def load(cls, path: Path) -> PackedGraphs:
+        """Read what ``save`` wrote."""
+        with np.load(path) as file:
+            arrays = {name: file[name] for name in file.files}
+        pdf_offset, node_offset, arc_offset = arrays["sizes"].tolist()
+        graphs = []
+        for g, min_frames in enumerate(arrays["min_frames"].tolist()):
+            nodes = slice(node_offset[g], node_offset[g + 1])
+            arcs = slice(arc_offset[g], arc_offset[g + 1])
+            graphs.append(
+                TrainingGraph(
+                    pdfs=arrays["pdfs"][pdf_offset[g] : pdf_offset[g + 1]],
+                    node_pdf=arrays["node_pdf"][nodes],
+                    initial=arrays["initial"][nodes],
+                    first_arc=arrays["first_arc"][nodes.start + 2 * g : nodes.stop + 2 * (g + 1)],
+                    arc_source=arrays["arc_source"][arcs],
+                    arc_transition=arrays["arc_transition"][arcs],
+                    arc_log_prob=arrays["arc_log_prob"][arcs],
+                    min_frames=min_frames,
+                )
+            )
+        packed = cls.__new__(cls)
+        packed._pack(graphs, arrays["graph_of"])
+        return packed
+
+
+def _offsets(sizes: list[int]) -> NDArray[np.int64]:
+    return np.concatenate(([0], np.cumsum(sizes))).astype(np.int64)
 
 
 def align(
@@ -159,13 +206,29 @@ def _graph_likelihoods(
     def of_graph(run: NDArray[np.int64]) -> NDArray[np.float32]:
         pdfs = graphs.graphs[graph_of[run[0]]].pdfs
         rows = np.concatenate([frames[offsets[u] : offsets[u + 1]] for u in chunk[run]])
-        likes = gmm.log_likelihoods(with_squares(rows), pdfs)
+        likes = pdf_log_likelihoods(gmm, with_squares(rows), pdfs)
         likes += boost[pdfs]
         likes *= np.float32(acoustic_scale)
         return likes.ravel()
 
     runs = np.split(np.arange(len(chunk)), np.flatnonzero(np.diff(graph_of)) + 1)
     return np.concatenate(workers.map(of_graph, runs)), like_offset
+
+
+def pdf_log_likelihoods(
+    gmm: AmDiagGmm, squared: NDArray[np.float32], pdfs: NDArray[np.int32]
+) -> NDArray[np.float32]:
+    """log p(x | pdf) of some pdfs on one thread: (T, 2D) from ``with_squares`` -> (T, K)."""
+    sizes = np.diff(gmm.offsets)[pdfs]
+    starts = np.concatenate(([0], np.cumsum(sizes)))
+    index = np.repeat(gmm.offsets[pdfs] - starts[:-1], sizes) + np.arange(starts[-1])
+    weights = np.ascontiguousarray(gmm.projection[index].T)
+    constants = gmm.log_constants[index]
+    out = np.empty((len(squared), len(pdfs)), np.float32)
+    block = max(64, CACHED // len(index))
+    for t in range(0, len(squared), block):
+        log_sum_exp(squared[t : t + block] @ weights, constants, starts, out[t : t + block])
+    return out
 
 
 def align_equally(

@@ -13,9 +13,9 @@ from numba import njit
 from numpy.typing import NDArray
 
 from pipeline.gmm.diag_gmm import AmDiagGmm
+from pipeline.gmm.outer_products import weighted_outer
+from pipeline.gmm.sorted_frames import SortedFrames, posteriors_of
 from pipeline.gmm.statistics import FrameSort
-from pipeline.gmm.transform import speaker_frames
-from pipeline.gmm.weighted_moments import precision_and_pull, weighted_outer
 from pipeline.gmm.workers import SERIAL, Workers
 
 MIN_COUNT = 500.0  # frames; a speaker with fewer keeps the features
@@ -61,13 +61,29 @@ class FmllrStatistics:
             frames: (sum T, D), what the transforms will be applied to.
             sort: aligned frames by pdf, silence left out.
         """
-        precision, pull = precision_and_pull(
-            posterior_model, target_model, posterior_frames, sort, workers
-        )
-        for speaker in sorted(set(speakers)):
-            rows = speaker_frames(offsets, speakers, speaker)
-            rows = rows[precision[rows, 0] > 0]
-            extended = np.hstack([frames[rows], np.ones((len(rows), 1), np.float32)])
+        laid_out = SortedFrames.of(posterior_frames, sort)
+        inverse = (1.0 / target_model.variances).astype(np.float32)
+        pulled = (target_model.means / target_model.variances).astype(np.float32)
+        precision = np.empty((len(laid_out.order), target_model.dim), np.float32)
+        pull = np.empty_like(precision)
+
+        def of_pdf(pdf: int) -> None:
+            owned = slice(posterior_model.offsets[pdf], posterior_model.offsets[pdf + 1])
+            ignored = np.zeros(owned.stop - owned.start)
+            for block in laid_out.blocks(pdf):
+                gamma, _ = posteriors_of(posterior_model, laid_out.squared[block], pdf, ignored)
+                precision[block] = gamma @ inverse[owned]
+                pull[block] = gamma @ pulled[owned]
+
+        workers.map(of_pdf, range(posterior_model.num_pdfs))
+        names = sorted(set(speakers))
+        number = {speaker: n for n, speaker in enumerate(names)}
+        of_utterance = np.array([number[speaker] for speaker in speakers], np.int64)
+        of_row = np.repeat(of_utterance, np.diff(offsets))[laid_out.order]
+        for n, speaker in enumerate(names):
+            rows = np.flatnonzero(of_row == n)
+            extended = np.ones((len(rows), frames.shape[1] + 1), np.float32)
+            extended[:, :-1] = frames[laid_out.order[rows]]
             found = SpeakerStatistics(
                 float(len(rows)),
                 pull[rows].T.astype(np.float64) @ extended,
@@ -80,20 +96,20 @@ class FmllrStatistics:
 
 
 def estimate_fmllr(
-    stats: FmllrStatistics, min_count: float = MIN_COUNT
+    stats: FmllrStatistics, min_count: float = MIN_COUNT, workers: Workers = SERIAL
 ) -> tuple[dict[str, NDArray[np.float64]], float]:
     """[A b] (D, D + 1) of every speaker with enough frames, and the mean gain a frame."""
-    transforms = {}
-    gain, frames = 0.0, 0.0
-    for speaker, own in sorted(stats.speakers.items()):
-        if own.beta < min_count:
-            continue
+
+    def of_speaker(own: SpeakerStatistics) -> tuple[NDArray[np.float64], float]:
         start = np.eye(len(own.linear), len(own.linear) + 1)
         matrix = _sweep(own.beta, own.linear, own.quadratic, start.copy(), NUM_ITERATIONS)
-        gain += fmllr_objective(own, matrix) - fmllr_objective(own, start)
-        frames += own.beta
-        transforms[speaker] = matrix
-    return transforms, gain / max(frames, 1.0)
+        return matrix, fmllr_objective(own, matrix) - fmllr_objective(own, start)
+
+    speakers = [name for name, own in sorted(stats.speakers.items()) if own.beta >= min_count]
+    found = workers.map(of_speaker, [stats.speakers[name] for name in speakers])
+    transforms = {name: matrix for name, (matrix, _) in zip(speakers, found, strict=True)}
+    frames = sum(stats.speakers[name].beta for name in speakers)
+    return transforms, sum(gain for _, gain in found) / max(frames, 1.0)
 
 
 def fmllr_objective(stats: SpeakerStatistics, matrix: NDArray[np.float64]) -> float:
@@ -103,7 +119,7 @@ def fmllr_objective(stats: SpeakerStatistics, matrix: NDArray[np.float64]) -> fl
     return float(stats.beta * log_det + (matrix * stats.linear).sum() - 0.5 * quadratic)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _sweep(
     beta: float,
     linear: NDArray[np.float64],

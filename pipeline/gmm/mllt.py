@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.gmm.diag_gmm import AmDiagGmm
-from pipeline.gmm.statistics import FrameSort, GmmStatistics, accumulate
-from pipeline.gmm.weighted_moments import precision_and_pull, weighted_outer
+from pipeline.gmm.outer_products import weighted_outer
+from pipeline.gmm.sorted_frames import SortedFrames, posteriors_of
+from pipeline.gmm.statistics import FrameSort, GmmStatistics
 from pipeline.gmm.workers import SERIAL, Workers
 
 
@@ -37,19 +38,37 @@ class MlltStatistics:
         workers: Workers = SERIAL,
     ) -> None:
         """Add aligned frames (T, D)."""
-        first = GmmStatistics.zeros(gmm)
-        accumulate(gmm, frames, sort, first, workers=workers)
-        precision, _ = precision_and_pull(gmm, gmm, frames, sort, workers)
-        self.scatter += weighted_outer(frames, precision, workers)
-        # Σ (x-μ)(x-μ)ᵀ = Σ x xᵀ - s μᵀ - μ sᵀ + n μ μᵀ with s = Σ γ x, all weighed by 1/σ²_mi.
+        laid_out = SortedFrames.of(frames, sort)
+        self.accumulate_sorted(gmm, laid_out, workers)
+
+    def accumulate_sorted(
+        self, gmm: AmDiagGmm, frames: SortedFrames, workers: Workers = SERIAL
+    ) -> None:
+        """Add aligned frames that are in order of their pdfs."""
         inverse = 1.0 / gmm.variances
+        narrow = inverse.astype(np.float32)
+        first = GmmStatistics.zeros(gmm)
+        precision = np.empty((len(frames.squared), gmm.dim), np.float32)
+
+        def of_pdf(pdf: int) -> None:
+            owned = slice(gmm.offsets[pdf], gmm.offsets[pdf + 1])
+            for block in frames.blocks(pdf):
+                rows = frames.squared[block]
+                gamma, _ = posteriors_of(gmm, rows, pdf, first.occupancy[owned])
+                first.moments[owned] += gamma.T @ rows
+                precision[block] = gamma @ narrow[owned]
+
+        workers.map(of_pdf, range(gmm.num_pdfs))
+        plain = np.ascontiguousarray(frames.squared[:, : gmm.dim])
+        self.scatter += weighted_outer(plain, precision, workers)
+        # Σ (x-μ)(x-μ)ᵀ = Σ x xᵀ - s μᵀ - μ sᵀ + n μ μᵀ with s = Σ γ x, all weighed by 1/σ²_mi.
         sums = first.moments[:, : gmm.dim]
         for i in range(gmm.dim):
             weighted = gmm.means * inverse[:, i : i + 1]
             cross = sums.T @ weighted
             square = (gmm.means * first.occupancy[:, None]).T @ weighted
             self.scatter[i] += square - cross - cross.T
-        self.beta += first.num_frames
+        self.beta += len(plain)
 
 
 def estimate_mllt(

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config import AlignOptions, GmmOptions
-from pipeline.gmm.aligner import align, align_equally
+from pipeline.gmm.aligner import Alignment, align, align_equally
 from pipeline.gmm.build_tree import build_tree
 from pipeline.gmm.diag_gmm import AmDiagGmm
 from pipeline.gmm.fmllr import FmllrStatistics, estimate_fmllr
@@ -24,8 +24,9 @@ from pipeline.gmm.lda import LdaStatistics, estimate_lda
 from pipeline.gmm.mllt import MlltStatistics, estimate_mllt, transform_means
 from pipeline.gmm.model import GmmModel
 from pipeline.gmm.questions import automatic_questions
-from pipeline.gmm.shards import Shard
-from pipeline.gmm.statistics import FrameSort, GmmStatistics, accumulate
+from pipeline.gmm.shards import Shard, sort_frames
+from pipeline.gmm.sorted_frames import SortedFrames, accumulate_sorted
+from pipeline.gmm.statistics import GmmStatistics
 from pipeline.gmm.transform import FeatureTransform
 from pipeline.gmm.tree_statistics import TreeStatistics, accumulate_tree_statistics
 from pipeline.gmm.update import mix_up, update_gmm
@@ -62,28 +63,29 @@ class Training:
     def realign(self, beam: float) -> None:
         """Align all data with the current model; what fails is left out until the next time."""
         self.num_failed = self.num_retried = 0
-        hmm = self.model.hmm
-        boost = (silence_pdfs(self.lang, hmm), self.options.boost_silence)
         for shard in self.shards:
-            features = shard.features()
-            found = align(
-                shard.graphs(self.lang, hmm, features),
-                hmm,
-                self.model.gmm,
-                shard.frames(features, self.model.transform, self.fmllr),
-                features.offsets,
-                beam,
-                self.options.retry_beam,
-                self.align_options.acoustic_scale,
-                self.align_options.transition_scale,
-                self.align_options.self_loop_scale,
-                boost,
-                self.workers,
-            )
+            found = self._align_shard(shard, beam)
             shard.alignment = found.transition_ids
             self.num_failed += int((~found.aligned).sum())
             self.num_retried += int(found.retried.sum())
         self.check_alignments()
+
+    def _align_shard(self, shard: Shard, beam: float) -> Alignment:
+        features, hmm = shard.features(), self.model.hmm
+        return align(
+            shard.graphs(self.lang, hmm, features),
+            hmm,
+            self.model.gmm,
+            shard.frames(features, self.model.transform, self.fmllr),
+            features.offsets,
+            beam,
+            self.options.retry_beam,
+            self.align_options.acoustic_scale,
+            self.align_options.transition_scale,
+            self.align_options.self_loop_scale,
+            (silence_pdfs(self.lang, hmm), self.options.boost_silence),
+            self.workers,
+        )
 
     def check_alignments(self) -> None:
         """Stop where nothing at all was aligned."""
@@ -93,12 +95,10 @@ class Training:
                 "or widen gmm.*.retry_beam"
             )
 
-    def sort(self, shard: Shard, without: NDArray[np.int32] | None = None) -> FrameSort:
-        """Frames of a shard by pdf; pdfs in ``without`` are left out."""
-        pdf = self.model.hmm.transitions.pdf_of[shard.alignment]
-        if without is not None:
-            pdf = np.where(np.isin(pdf, without), np.int32(-1), pdf)
-        return FrameSort.by_pdf(pdf, self.model.hmm.num_pdfs)
+    def _sorted_frames(self, shard: Shard) -> SortedFrames:
+        """Frames as the model sees them, by pdf."""
+        frames = shard.frames(shard.features(), self.model.transform, self.fmllr)
+        return shard.sorted_frames(self.model.hmm, frames)
 
     def iterate(self, iteration: int, target: int, min_occupancy: float = 10.0) -> None:
         """Accumulate over all shards, update, and split up to ``target`` Gaussians."""
@@ -107,8 +107,7 @@ class Training:
         total = GmmStatistics.zeros(model.gmm)
         counts = np.zeros(model.hmm.transitions.num_transition_ids + 1)
         for shard in self.shards:
-            frames = shard.frames(shard.features(), model.transform, self.fmllr)
-            accumulate(model.gmm, frames, self.sort(shard), total, workers=self.workers)
+            accumulate_sorted(model.gmm, self._sorted_frames(shard), total, workers=self.workers)
             counts += np.bincount(shard.alignment, minlength=len(counts))
         counts[0] = 0
         transitions = model.hmm.transitions
@@ -153,8 +152,7 @@ class Training:
         """Another square matrix after the transform, and the means with it."""
         stats = MlltStatistics.zeros(self.model.gmm.dim)
         for shard in self.shards:
-            frames = shard.frames(shard.features(), self.model.transform)
-            stats.accumulate(self.model.gmm, frames, self.sort(shard), self.workers)
+            stats.accumulate_sorted(self.model.gmm, self._sorted_frames(shard), self.workers)
         matrix, gain = estimate_mllt(stats)
         self.report({"mllt_gain": gain})
         self.model.transform = self.model.transform.then(matrix)
@@ -163,33 +161,33 @@ class Training:
     def estimate_fmllr(self) -> Fmllr:
         """Each training speaker's transform with the current model, on features without fMLLR."""
         stats = FmllrStatistics()
-        silence = silence_pdfs(self.lang, self.model.hmm)
         for shard in self.shards:
-            features = shard.features()
-            plain = shard.frames(features, self.model.transform)
-            adapted = shard.frames(features, self.model.transform, self.fmllr)
-            stats.accumulate(
-                self.model.gmm,
-                self.model.gmm,
-                adapted,
-                plain,
-                features.offsets,
-                features.speakers,
-                self.sort(shard, without=silence),
-                self.workers,
-            )
-        transforms, gain = estimate_fmllr(stats)
+            self._accumulate_fmllr(shard, stats)
+        transforms, gain = estimate_fmllr(stats, workers=self.workers)
         self.report({"fmllr_gain": gain, "num_speakers": len(transforms)})
         return transforms
+
+    def _accumulate_fmllr(self, shard: Shard, stats: FmllrStatistics) -> None:
+        features, model = shard.features(), self.model
+        stats.accumulate(
+            model.gmm,
+            model.gmm,
+            shard.frames(features, model.transform, self.fmllr),
+            shard.frames(features, model.transform),
+            features.offsets,
+            features.speakers,
+            sort_frames(model.hmm, shard.alignment, silence_pdfs(self.lang, model.hmm)),
+            self.workers,
+        )
 
     def speaker_independent(self) -> AmDiagGmm:
         """Mixtures for features without fMLLR, by posteriors of the adapted ones."""
         total = GmmStatistics.zeros(self.model.gmm)
         for shard in self.shards:
-            features = shard.features()
-            adapted = shard.frames(features, self.model.transform, self.fmllr)
-            plain = shard.frames(features, self.model.transform)
-            accumulate(self.model.gmm, adapted, self.sort(shard), total, plain, self.workers)
+            adapted = self._sorted_frames(shard)
+            plain = shard.frames(shard.features(), self.model.transform)
+            moments = shard.sorted_frames(self.model.hmm, plain)
+            accumulate_sorted(self.model.gmm, adapted, total, moments, self.workers)
         # No Gaussian may be removed: both models must keep the same ones.
         return _same_gaussians(self.model.gmm, total)
 

@@ -1,0 +1,51 @@
+"""Sums of weighted outer products of frames, for MLLT and fMLLR."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from pipeline.gmm.workers import SERIAL, Workers
+
+BLOCK = 1024  # frames in one product: their outer products stay in the cache
+
+
+@njit(cache=True, nogil=True)
+def _lower_triangles(rows: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+    """x_a x_b for b <= a: (T, D) -> out (T, D (D + 1) / 2)."""
+    for t in range(rows.shape[0]):
+        at = 0
+        for a in range(rows.shape[1]):
+            factor = rows[t, a]
+            for b in range(a + 1):
+                out[t, at + b] = factor * rows[t, b]
+            at += a + 1
+
+
+def weighted_outer(
+    frames: NDArray[np.float32], weights: NDArray[np.float32], workers: Workers = SERIAL
+) -> NDArray[np.float64]:
+    """Σ_t w_ti x_t x_tᵀ for every i: (T, D), (T, K) -> (K, D, D).
+
+    The outer products are symmetric and the same for all i, so one matrix product of the weights
+    with their lower triangles gives all K sums.
+    """
+    num_weights, dim = weights.shape[1], frames.shape[1]
+    size = dim * (dim + 1) // 2
+
+    def of_block(t: int) -> NDArray[np.float32]:
+        rows = frames[t : t + BLOCK]
+        triangles = np.empty((len(rows), size), np.float32)
+        _lower_triangles(rows, triangles)
+        found: NDArray[np.float32] = weights[t : t + BLOCK].T @ triangles
+        return found
+
+    sums = np.zeros((num_weights, size))
+    for found in workers.map(of_block, range(0, len(frames), BLOCK)):
+        sums += found
+    total = np.empty((num_weights, dim, dim))
+    row, column = np.tril_indices(dim)
+    total[:, row, column] = sums
+    total[:, column, row] = sums
+    return total
