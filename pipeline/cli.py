@@ -177,7 +177,11 @@ def run_snakemake(command: list[str], dry_run: bool, verbose: bool) -> int:
             elif isinstance(event, Finished) and event.job.log:
                 width = len(str(event.total))
                 count = f"[{event.done:{width}}/{event.total}]"
-                typer.echo(f"{count} {event.job.name}: {event.seconds:.1f} s")
+                why = textwrap.shorten(event.job.unusual_reason, REASON_WIDTH)
+                typer.echo(
+                    f"{count} {event.job.name}: {event.seconds:.1f} s"
+                    + (f" ({why})" if why else "")
+                )
             elif isinstance(event, Started) and dry_run and event.job.log:
                 num_jobs += 1
                 reason = event.job.details.get("reason", "")

@@ -12,7 +12,8 @@ DETAIL = re.compile(r"    (\w+): (.*)$")
 DONE = re.compile(r"Finished jobid: (\d+)")
 COUNT = re.compile(r"(\d+) of (\d+) steps")
 FAILED = re.compile(r"Error in rule (\w+):$")
-REASON_OF_FORCED = "Forced execution"
+# Why a job runs in any first run: not worth a word.
+USUAL_REASONS = ("Missing output files", "Input files updated by another job")
 
 
 @dataclass
@@ -28,6 +29,12 @@ class Job:
         """The rule and what its wildcards stand for: train_gmm official mono."""
         pairs = self.details.get("wildcards", "").split(", ")
         return " ".join([self.rule, *(pair.partition("=")[2] for pair in pairs if pair)])
+
+    @property
+    def unusual_reason(self) -> str:
+        """Why it runs although its results may be there; empty in a first run."""
+        reasons = self.details.get("reason", "").split("; ")
+        return "; ".join(reason for reason in reasons if not reason.startswith(USUAL_REASONS))
 
     @property
     def log(self) -> str | None:

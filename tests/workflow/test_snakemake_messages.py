@@ -67,7 +67,8 @@ def test_jobs_start_end_and_fail() -> None:
     assert first.job.name == "prepare_data"
     assert isinstance(second, Started)
     assert second.job.name == "train_gmm official mono"
-    assert second.job.details["reason"] == "Forced execution"
+    assert second.job.unusual_reason == "Forced execution"
+    assert first.job.unusual_reason == ""
     assert isinstance(ended, Finished)
     assert (ended.job, ended.seconds, ended.done, ended.total) == (first.job, 2.0, 1, 3)
     assert isinstance(failed, Failed)
