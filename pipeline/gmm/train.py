@@ -293,10 +293,10 @@ def _global_gaussian(shards: list[Shard], transform: FeatureTransform, num_pdfs:
     """Every pdf the same Gaussian: mean and variance of all frames (gmm-init-mono)."""
     count, total, square = 0, np.zeros(1), np.zeros(1)
     for shard in shards:
-        frames = shard.frames(shard.features(), transform).astype(np.float64)
+        frames = shard.frames(shard.features(), transform)
         count += len(frames)
-        total = total + frames.sum(axis=0)
-        square = square + (frames**2).sum(axis=0)
+        total = total + frames.sum(axis=0, dtype=np.float64)
+        square = square + np.einsum("td,td->d", frames, frames, dtype=np.float64)
     mean = total / count
     variance = np.maximum(square / count - mean**2, 1e-3)
     return AmDiagGmm(

@@ -162,30 +162,32 @@ def equal_alignment(
         (T,) transition_ids, or None if the utterance is shorter than the path.
     """
     num_nodes = len(initial)
+    # Plain lists: the graphs are small, and numpy is slow on single elements.
+    firsts, sources, ids = first_arc.tolist(), arc_source.tolist(), arc_transition.tolist()
+    loops = is_self_loop[arc_transition].tolist()
+    startable = np.isfinite(initial).tolist()
     for _ in range(20):  # another draw may leave out the silences
         path: list[int] = []  # arcs, from the exit backwards
         node = num_nodes
         while True:
-            arcs = np.arange(first_arc[node], first_arc[node + 1])
-            arcs = arcs[~is_self_loop[arc_transition[arcs]]]
-            arcs = arcs[arc_source[arcs] < node]
-            starts = node < num_nodes and np.isfinite(initial[node])
-            choice = int(rng.integers(len(arcs) + int(starts)))
+            arcs = [
+                arc
+                for arc in range(firsts[node], firsts[node + 1])
+                if not loops[arc] and sources[arc] < node
+            ]
+            choices = len(arcs) + int(node < num_nodes and startable[node])
+            choice = int(rng.integers(choices)) if choices > 1 else 0
             if choice == len(arcs):
                 break
-            path.append(int(arcs[choice]))
-            node = int(arc_source[arcs[choice]])
+            path.append(arcs[choice])
+            node = sources[arcs[choice]]
         path.reverse()
         if len(path) <= num_frames:
-            shares = np.diff(np.linspace(0, num_frames, len(path) + 1).astype(int))
+            bounds = np.linspace(0, num_frames, len(path) + 1).astype(int).tolist()
             out = []
-            for arc, share in zip(path, shares, strict=True):
-                source = arc_source[arc]
-                loops = [
-                    int(arc_transition[a])
-                    for a in range(first_arc[source], first_arc[source + 1])
-                    if is_self_loop[arc_transition[a]]
-                ]
-                out += loops * (share - 1) + [int(arc_transition[arc])]
+            for n, arc in enumerate(path):
+                span = range(firsts[sources[arc]], firsts[sources[arc] + 1])
+                again = [ids[a] for a in span if loops[a]]
+                out += again * (bounds[n + 1] - bounds[n] - 1) + [ids[arc]]
             return np.array(out, np.int32)
     return None
