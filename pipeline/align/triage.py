@@ -1,8 +1,8 @@
 """Which utterances to look at first, and why: scores of an alignment, worst first.
 
-Three numbers a frame of speech, each compared with the whole set by median and MAD:
-the log-likelihood of the aligned state, its gap to the best state of all (a wrong word fits worse
-than another state would), and the share of frames in unusually short or long phones.
+Three numbers, each compared with the whole set by median and MAD. Over the frames of speech: the
+log-likelihood of the aligned state, and its gap to the best state of speech (a wrong word fits
+worse than another state would). Over all frames: the range of levels, which noise narrows.
 """
 
 from __future__ import annotations
@@ -18,12 +18,16 @@ from pipeline.gmm.diag_gmm import AmDiagGmm, with_squares
 from pipeline.gmm.train import silence_pdfs
 from pipeline.hmm.lang import Lang
 from pipeline.hmm.model import Hmm
+from pipeline.hmm.training_graph import GraphCompiler
 
 SUSPICIOUS = 6.0  # robust z-score; 3.5 (Iglewicz and Hoaglin 1993) lists a tenth of real corpora
+LEAST_SPREAD = 0.5  # of log-likelihoods: where nearly all gaps are 0, a small one is nothing yet
+PROBABLE = 3.5  # enough where alignment failed, so something is wrong already
 MISMATCH = "transcript mismatch"
 UNKNOWN_WORD = "missing word in the lexicon"
 NOISE = "noise"
-NOT_ALIGNED = "cannot be aligned: too short for its transcript, or another text"
+TOO_SHORT = "cannot be aligned: too short for its transcript"
+NO_PATH = "cannot be aligned: "  # and one of the causes above
 FRAME_STEP = 2  # every other frame is enough for the gap
 BLOCK = 20_000
 
@@ -35,7 +39,7 @@ class Finding:
     utterance_id: str
     suspicion: float
     log_likelihood: float  # of the aligned states, mean over speech frames
-    gap: float  # best state's log-likelihood minus the aligned one's, mean over speech frames
+    gap: float  # best speech state's log-likelihood less the aligned one's, mean of speech frames
     cause: str  # "" where nothing is suspicious
 
 
@@ -53,7 +57,8 @@ def triage(
         frames: (sum T, D), the features that ``gmm`` models.
     """
     pdf = hmm.transitions.pdf_of[alignment.transition_ids]
-    speech = (alignment.transition_ids > 0) & ~np.isin(pdf, silence_pdfs(lang, hmm))
+    silence = silence_pdfs(lang, hmm)
+    speech = (alignment.transition_ids > 0) & ~np.isin(pdf, silence)
     chosen = np.flatnonzero(speech)[::FRAME_STEP]
     own = np.empty(len(chosen), np.float32)
     best = np.empty(len(chosen), np.float32)
@@ -61,32 +66,59 @@ def triage(
         rows = chosen[t : t + BLOCK]
         likes = gmm.log_likelihoods(with_squares(frames[rows]))
         own[t : t + BLOCK] = likes[np.arange(len(rows)), pdf[rows]]
+        likes[:, silence] = -np.inf  # a model of any noise would take what is strange
         best[t : t + BLOCK] = likes.max(axis=1)
     utterance_of = np.repeat(np.arange(features.num_utterances), features.lengths)[chosen]
     count = np.bincount(utterance_of, minlength=features.num_utterances)
     likelihood = _mean(own, utterance_of, count)
     gap = _mean(best - own, utterance_of, count)
-    unlikely, far = _robust_z(-likelihood), _robust_z(gap)
-    unknown = lang.unknown_word
+    there = alignment.aligned & (count > 0)
+    far = _robust_z(gap, there, LEAST_SPREAD)
+    noisy = np.maximum(
+        _robust_z(-likelihood, there, LEAST_SPREAD),
+        _robust_z(-_level_ranges(features), there),
+    )
+    compiler = GraphCompiler(lang, hmm)
     findings = []
     for u, utterance_id in enumerate(features.utterance_ids):
-        missing = [w for w in features.texts[u].split() if w not in lang.pronunciations]
-        if unknown is not None and (missing or unknown in features.texts[u].split()):
-            cause = f"{UNKNOWN_WORD}: {' '.join(missing) or unknown}"
-        elif not alignment.aligned[u] or not count[u]:
-            cause = NOT_ALIGNED
-        elif far[u] > SUSPICIOUS and far[u] >= unlikely[u]:
+        unknown = _unknown_words(lang, features.texts[u])
+        if unknown:
+            cause = f"{UNKNOWN_WORD}: {' '.join(unknown)}"
+        elif not there[u]:
+            if features.lengths[u] < compiler.compile(features.texts[u]).min_frames:
+                cause = TOO_SHORT
+            else:
+                cause = NO_PATH + (NOISE if noisy[u] > PROBABLE else MISMATCH)
+        elif far[u] > SUSPICIOUS and far[u] >= noisy[u]:
             cause = MISMATCH
-        elif unlikely[u] > SUSPICIOUS:
+        elif noisy[u] > SUSPICIOUS:
             cause = NOISE
         else:
             cause = ""
-        there = bool(alignment.aligned[u] and count[u])
-        suspicion = float(max(far[u], unlikely[u])) if there else float("inf")
+        suspicion = float(max(far[u], noisy[u])) if there[u] else float("inf")
         findings.append(
             Finding(utterance_id, suspicion, float(likelihood[u]), float(gap[u]), cause)
         )
     return sorted(findings, key=lambda f: (-f.suspicion, f.utterance_id))
+
+
+def _unknown_words(lang: Lang, text: str) -> list[str]:
+    """Words that are aligned as the unknown word."""
+    if lang.unknown_word is None:
+        return []
+    return [w for w in text.split() if w not in lang.pronunciations or w == lang.unknown_word]
+
+
+def _level_ranges(features: FeatureSet) -> NDArray[np.float64]:
+    """(U,) from the quietest to the loudest tenth of the frames by the first coefficient.
+
+    That is C0 or the log energy of cepstra, the lowest band of log-mel features.
+    """
+    ranges = np.zeros(features.num_utterances)
+    for u in np.flatnonzero(features.lengths):
+        quiet, loud = np.percentile(features.utterance(int(u))[:, 0], [10, 90])
+        ranges[u] = loud - quiet
+    return ranges
 
 
 def _mean(
@@ -97,14 +129,16 @@ def _mean(
     return result
 
 
-def _robust_z(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """0.6745 (x - median) / MAD; 0 where unknown or where all are alike."""
-    known = values[np.isfinite(values)]
+def _robust_z(
+    values: NDArray[np.float64], usual: NDArray[np.bool_], least_spread: float = 0.0
+) -> NDArray[np.float64]:
+    """(x - median) / (MAD / 0.6745), both of the ``usual`` ones; 0 where unknown."""
+    known = values[usual]
     if not len(known):
         return np.zeros_like(values)
     middle = np.median(known)
-    spread = np.median(np.abs(known - middle))
+    spread = max(float(np.median(np.abs(known - middle))) / 0.6745, least_spread)
     if spread == 0:
         return np.zeros_like(values)
-    result: NDArray[np.float64] = np.nan_to_num(0.6745 * (values - middle) / spread)
+    result: NDArray[np.float64] = np.nan_to_num((values - middle) / spread)
     return result
