@@ -22,7 +22,11 @@ from pipeline.io.archive import write_int_vectors
 from pipeline.io.errors import UserError
 from tests.gmm.sharded_corpus import MONO, Files, train, write_corpus
 
-SHORT: dict[str, Any] = {"num_iterations": 8, "realign_iterations": (4,), "max_increase_iteration": 6}
+SHORT: dict[str, Any] = {
+    "num_iterations": 8,
+    "realign_iterations": (4,),
+    "max_increase_iteration": 6,
+}
 TRIPHONES: dict[str, Any] = {**SHORT, "num_leaves": 30, "num_gaussians": 80}
 RUNGS = {
     "mono": MONO,
