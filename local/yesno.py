@@ -3,7 +3,9 @@
 Layout: waves_yesno/{0|1}_..._{0|1}.wav, 8 kHz; the name is the transcript, 1 = YES, 0 = NO.
 Split `official` is that of Kaldi's egs/yesno/s5: of its sorted listing of 62 names (60 recordings
 and two README files, which come last) the first half, so 31 recordings, trains, and the other 29
-test. The lexicon is Kaldi's too: YES is one phone Y, NO one phone N.
+test. The words are Hebrew, ken (yes) and lo (no), and so are the pronunciations here. Kaldi's
+lexicon has one phone a word, which learns the silence before the first word with it: all training
+recordings begin with NO.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ URLS = ("https://www.openslr.org/resources/1/waves_yesno.tar.gz",)
 ARCHIVE_SHA256 = "c3f49e0cca421f96b75b41640749167b52118f232498667ca7a5f9416aef8e73"
 FILE_NAME = re.compile(r"[01](_[01])*")
 WORD_OF = {"0": "NO", "1": "YES"}
-LEXICON = [("NO", 1.0, ["N"]), ("YES", 1.0, ["Y"])]
+LEXICON = [("NO", 1.0, ["L", "OW"]), ("YES", 1.0, ["K", "EH", "N"])]
 NUM_TRAIN = 31
 SPEAKER = "global"  # Kaldi's name for the one speaker
 

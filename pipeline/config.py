@@ -85,6 +85,9 @@ class GmmOptions(Options):
     beam: Positive = 10.0  # alignment, in scaled costs
     retry_beam: Positive = 40.0
     boost_silence: Positive = 1.0
+    # mono: the first, equal alignment takes every optional silence; for speech with real pauses
+    # (Kaldi draws at random whether a silence is taken).
+    start_with_silence: bool = False
     max_training_utterances: int | None = None  # mono: only the shortest, as Kaldi's recipes do
     num_shards: Count = 1  # data is read and accumulated shard by shard
 

@@ -237,11 +237,18 @@ def align_equally(
     offsets: NDArray[np.int64],
     utterance_ids: list[str],
     seed: int,
+    silence_phones: list[int] | None = None,
 ) -> Alignment:
     """A first alignment without a model (Kaldi's align-equal-compiled).
 
     The random choice of an utterance depends on its id alone, so sharding changes nothing.
+
+    Args:
+        silence_phones: phone ids; where given, every optional silence is taken.
     """
+    is_silence = None
+    if silence_phones is not None:
+        is_silence = np.isin(hmm.transitions.phone_of, silence_phones)
     num_utterances = len(offsets) - 1
     transition_ids = np.zeros(offsets[-1], np.int32)
     score = np.full(num_utterances, -np.inf, np.float32)
@@ -255,6 +262,7 @@ def align_equally(
             graph.arc_transition,
             hmm.transitions.is_self_loop,
             np.random.default_rng([seed, zlib.crc32(utterance_ids[u].encode())]),
+            is_silence,
         )
         if found is not None:
             transition_ids[offsets[u] : offsets[u + 1]] = found

@@ -279,7 +279,12 @@ def _train_mono(
     for shard in shards:
         features = shard.features()
         first = align_equally(
-            shard.graphs(lang, hmm, features), hmm, features.offsets, features.utterance_ids, seed
+            shard.graphs(lang, hmm, features),
+            hmm,
+            features.offsets,
+            features.utterance_ids,
+            seed,
+            lang.silence_phone_ids() if options.start_with_silence else None,
         )
         shard.alignment = first.transition_ids
         training.num_failed += int((~first.aligned).sum())

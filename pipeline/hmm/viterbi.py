@@ -152,12 +152,15 @@ def equal_alignment(
     arc_transition: NDArray[np.int32],
     is_self_loop: NDArray[np.bool_],
     rng: np.random.Generator,
+    is_silence: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.int32] | None:
     """Spread the frames evenly over a random path, as Kaldi's align-equal-compiled.
 
     A path through distinct nodes is drawn backwards from the exit; each of its nodes gets an equal
     share of the frames by its self-loop.
 
+    Args:
+        is_silence: by transition_id; where given, every optional silence is passed through.
     Returns:
         (T,) transition_ids, or None if the utterance is shorter than the path.
     """
@@ -166,6 +169,7 @@ def equal_alignment(
     firsts, sources, ids = first_arc.tolist(), arc_source.tolist(), arc_transition.tolist()
     loops = is_self_loop[arc_transition].tolist()
     startable = np.isfinite(initial).tolist()
+    silent = None if is_silence is None else is_silence[arc_transition].tolist()
     for _ in range(20):  # another draw may leave out the silences
         path: list[int] = []  # arcs, from the exit backwards
         node = num_nodes
@@ -175,7 +179,11 @@ def equal_alignment(
                 for arc in range(firsts[node], firsts[node + 1])
                 if not loops[arc] and sources[arc] < node
             ]
-            choices = len(arcs) + int(node < num_nodes and startable[node])
+            may_start = node < num_nodes and startable[node]
+            if silent is not None and any(silent[arc] for arc in arcs):
+                arcs = [arc for arc in arcs if silent[arc]]
+                may_start = False  # the silence before it comes first
+            choices = len(arcs) + int(may_start)
             choice = int(rng.integers(choices)) if choices > 1 else 0
             if choice == len(arcs):
                 break

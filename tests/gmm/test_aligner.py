@@ -11,6 +11,7 @@ from pipeline.gmm.aligner import Alignment, PackedGraphs, align, align_equally
 from pipeline.gmm.diag_gmm import AmDiagGmm, with_squares
 from pipeline.hmm.lang import Lang
 from pipeline.hmm.model import Hmm
+from pipeline.hmm.segments import phone_segments
 from tests.gmm.toy import random_gmm
 from tests.hmm.toy_hmm import all_paths, random_hmm, toy_lang
 from tests.hmm.viterbi_inputs import accepts
@@ -119,3 +120,17 @@ def test_no_utterance_gives_an_empty_alignment() -> None:
     found = align(graphs, hmm, gmm, frames[:2], np.array([0, 2]), WIDE, WIDE)
     assert not found.aligned.any()
     assert found.transition_ids.tolist() == [0, 0]
+
+
+def test_equal_alignment_takes_every_silence_where_asked() -> None:
+    lang, hmm, _, _ = setup()
+    silence = lang.silence_phone_ids()
+    graphs = PackedGraphs(lang, hmm, ["c c"])
+    num_frames = 60
+    found = align_equally(graphs, hmm, np.array([0, num_frames]), ["u"], 1, silence)
+    assert accepts(graphs.graphs[0], found.transition_ids.tolist())
+    phones = phone_segments(hmm, found.transition_ids, np.array([0, num_frames])).phone_id
+    silent = np.isin(phones, silence).tolist()
+    # Before, between and after the two words, and nowhere else.
+    runs = [silent[0], *(b for a, b in zip(silent, silent[1:], strict=False) if a != b)]
+    assert runs == [True, False, True, False, True]
