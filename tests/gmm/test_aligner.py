@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -132,5 +134,5 @@ def test_equal_alignment_takes_every_silence_where_asked() -> None:
     phones = phone_segments(hmm, found.transition_ids, np.array([0, num_frames])).phone_id
     silent = np.isin(phones, silence).tolist()
     # Before, between and after the two words, and nowhere else.
-    runs = [silent[0], *(b for a, b in zip(silent, silent[1:], strict=False) if a != b)]
+    runs = [silent[0], *(b for a, b in itertools.pairwise(silent) if a != b)]
     assert runs == [True, False, True, False, True]
