@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config import AlignOptions
 from pipeline.features.feature_set import FeatureSet
-from pipeline.gmm.aligner import Alignment, PackedGraphs, align
+from pipeline.gmm.aligner import Alignment, align
 from pipeline.gmm.diag_gmm import AmDiagGmm
 from pipeline.gmm.fmllr import FmllrStatistics, estimate_fmllr
 from pipeline.gmm.model import GmmModel
-from pipeline.gmm.statistics import FrameSort
+from pipeline.gmm.shards import Shard, single_shard, sort_frames
 from pipeline.gmm.train import silence_pdfs
 from pipeline.gmm.transform import apply_fmllr
 from pipeline.gmm.workers import SERIAL, Workers
@@ -31,23 +32,51 @@ def align_features(
 ) -> tuple[Alignment, dict[str, NDArray[np.float64]]]:
     """Align every utterance to its transcript.
 
-    An adapted (SAT) model is used in two passes: the speaker-independent mixtures align, fMLLR is
-    estimated on that, and the adapted mixtures align again.
-
     Args:
         features: frames before the model's transform.
     Returns:
         The alignment, and each speaker's fMLLR (empty for a model that is not adapted).
     """
-    graphs = PackedGraphs(lang, model.hmm, features.texts)
-    plain = model.transform.apply(features.frames, features.offsets)
+    (found,), transforms = align_shards(model, lang, single_shard(features), options, workers)
+    return found.with_transition_ids(), transforms
 
-    def run(gmm: AmDiagGmm, frames: NDArray[np.float32]) -> Alignment:
-        return align(
-            graphs,
+
+@dataclass(frozen=True)
+class AlignedShard:
+    """A shard with its alignment set, and what is known of its utterances (U,)."""
+
+    shard: Shard
+    score: NDArray[np.float32]
+    retried: NDArray[np.bool_]
+
+    def with_transition_ids(self) -> Alignment:
+        """The whole alignment of the shard."""
+        return Alignment(self.shard.alignment, self.score, self.retried)
+
+
+def align_shards(
+    model: GmmModel,
+    lang: Lang,
+    shards: Sequence[Shard],
+    options: AlignOptions,
+    workers: Workers = SERIAL,
+) -> tuple[list[AlignedShard], dict[str, NDArray[np.float64]]]:
+    """Align every utterance of every shard, one shard in memory at a time.
+
+    An adapted (SAT) model is used in two passes: the speaker-independent mixtures align, fMLLR is
+    estimated on that, and the adapted mixtures align again.
+
+    Returns:
+        The shards in their order, and each speaker's fMLLR (empty for a model that is not adapted).
+    """
+
+    def run(shard: Shard, gmm: AmDiagGmm, fmllr: SpeakerTransforms | None) -> AlignedShard:
+        features = shard.features()
+        found = align(
+            shard.graphs(lang, model.hmm, features),
             model.hmm,
             gmm,
-            frames,
+            shard.frames(features, model.transform, fmllr),
             features.offsets,
             options.beam,
             options.retry_beam,
@@ -56,13 +85,20 @@ def align_features(
             options.self_loop_scale,
             workers=workers,
         )
+        shard.alignment = found.transition_ids
+        return AlignedShard(shard, found.score, found.retried)
 
-    first = run(model.first_pass, plain)
+    aligned = [run(shard, model.first_pass, None) for shard in shards]
     if not model.is_adapted:
-        return first, {}
-    transforms = adapt(model, lang, features, plain, first.transition_ids, None, workers)
-    adapted = apply_fmllr(plain, features.offsets, features.speakers, transforms)
-    return run(model.gmm, adapted), transforms
+        return aligned, {}
+    stats = FmllrStatistics()
+    for shard in shards:
+        features = shard.features()
+        plain = shard.frames(features, model.transform)
+        _accumulate(stats, model, lang, features, plain, shard.alignment, None, workers)
+        del features, plain  # before the next shard comes
+    transforms, _ = estimate_fmllr(stats, workers=workers)
+    return [run(shard, model.gmm, transforms) for shard in shards], transforms
 
 
 def adapt(
@@ -81,10 +117,21 @@ def adapt(
         current: transforms so far, whose adapted features give the posteriors; without them the
             speaker-independent mixtures do.
     """
-    pdf = model.hmm.transitions.pdf_of[transition_ids]
-    pdf = np.where(np.isin(pdf, silence_pdfs(lang, model.hmm)), np.int32(-1), pdf)
-    sort = FrameSort.by_pdf(pdf, model.hmm.num_pdfs)
     stats = FmllrStatistics()
+    _accumulate(stats, model, lang, features, plain, transition_ids, current, workers)
+    return estimate_fmllr(stats, workers=workers)[0]
+
+
+def _accumulate(
+    stats: FmllrStatistics,
+    model: GmmModel,
+    lang: Lang,
+    features: FeatureSet,
+    plain: NDArray[np.float32],
+    transition_ids: NDArray[np.int32],
+    current: SpeakerTransforms | None,
+    workers: Workers,
+) -> None:
     if current is None:
         posterior_model, posterior_frames = model.first_pass, plain
     else:
@@ -97,7 +144,6 @@ def adapt(
         plain,
         features.offsets,
         features.speakers,
-        sort,
+        sort_frames(model.hmm, transition_ids, silence_pdfs(lang, model.hmm)),
         workers,
     )
-    return estimate_fmllr(stats)[0]

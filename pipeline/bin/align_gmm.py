@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from pipeline.align.forced import align_features
-from pipeline.align.triage import triage
+from pipeline.align.forced import AlignedShard, SpeakerTransforms, align_shards
+from pipeline.align.triage import Finding, triage
 from pipeline.config import AlignOptions
-from pipeline.features.feature_set import load_feature_set
 from pipeline.gmm.model import GmmModel
-from pipeline.gmm.transform import apply_fmllr
+from pipeline.gmm.shards import make_shards
 from pipeline.gmm.workers import start_workers
 from pipeline.hmm.lang import Lang
 from pipeline.io.archive import write_int_vectors, write_matrices
@@ -32,24 +34,51 @@ def main() -> None:
     parser.add_argument("--model-dir", type=Path, required=True)
     parser.add_argument("--options", required=True, help="AlignOptions as JSON")
     parser.add_argument("--num-threads", type=int, default=2)
+    parser.add_argument(
+        "--num-shards", type=int, default=1, help="shares of the set, one in memory at a time"
+    )
     parser.add_argument("--output-dir", type=Path, required=True)
     args = parser.parse_args()
     options = parse_options(AlignOptions, args.options, "align")
     model = GmmModel.load(args.model_dir)
-    features = load_feature_set(args.cuts, args.cmvn)
     lang = Lang.load(args.lang)
-    with start_workers(args.num_threads) as workers:
-        alignment, fmllr = align_features(model, lang, features, options, workers)
-    good = alignment.aligned
-    if not good.any():
-        raise UserError(f"{args.cuts}: no utterance could be aligned; see the training log")
-    out = args.output_dir
-    write_matrices(out / "fmllr.ark", None, sorted(fmllr.items()), np.float64)
-    frames = model.transform.apply(features.frames, features.offsets)
-    if model.is_adapted:
-        frames = apply_fmllr(frames, features.offsets, features.speakers, fmllr)
-    findings = triage(model.hmm, model.gmm, lang, features, frames, alignment)
-    retried = dict(zip(features.utterance_ids, alignment.retried, strict=True))
+    with tempfile.TemporaryDirectory() as scratch:
+        shards = make_shards(args.cuts, args.cmvn, args.num_shards, Path(scratch))
+        with start_workers(args.num_threads) as workers:
+            aligned, fmllr = align_shards(model, lang, shards, options, workers)
+        if not any(np.isfinite(part.score).any() for part in aligned):
+            raise UserError(f"{args.cuts}: no utterance could be aligned; see the training log")
+        write_matrices(args.output_dir / "fmllr.ark", None, sorted(fmllr.items()), np.float64)
+        _write(aligned, model, lang, fmllr, args.cuts, args.output_dir)
+
+
+def _write(
+    aligned: list[AlignedShard],
+    model: GmmModel,
+    lang: Lang,
+    fmllr: SpeakerTransforms,
+    cuts: Path,
+    out: Path,
+) -> None:
+    """Write transition-ids, scores and rejects, and say what was found."""
+    findings: list[Finding] = []
+    retried: dict[str, bool] = {}
+    rejects: list[Reject] = []
+    for part in aligned:
+        findings += _triage(part, model, lang, fmllr)
+        features = part.shard.features()
+        retried |= zip(features.utterance_ids, part.retried.tolist(), strict=True)
+        rejects += [
+            Reject(
+                features.utterance_ids[u],
+                str(cuts),
+                f"no path through its transcript in {features.lengths[u]} frames",
+                "check the transcript, or widen align.retry_beam",
+            )
+            for u in np.flatnonzero(~np.isfinite(part.score))
+        ]
+        del features
+    findings.sort(key=lambda f: (-f.suspicion, f.utterance_id))
     columns = ("utterance_id", "suspicion", "log_likelihood", "gap", "retried", "cause")
     rows = (
         f"{f.utterance_id}\t{f.suspicion:.3f}\t{f.log_likelihood:.4f}\t{f.gap:.4f}\t"
@@ -57,35 +86,33 @@ def main() -> None:
         for f in findings
     )
     write_text(out / "scores.tsv", "\t".join(columns) + "\n" + "".join(rows))
-    write_rejects(
-        out / "rejected.tsv",
-        [
-            Reject(
-                features.utterance_ids[u],
-                str(args.cuts),
-                f"no path through its transcript in {features.lengths[u]} frames",
-                "check the transcript, or widen align.retry_beam",
-            )
-            for u in np.flatnonzero(~good)
-        ],
-    )
-    write_int_vectors(
-        out / "transition_ids.ark",
-        out / "transition_ids.scp",
-        (
-            (features.utterance_ids[u], alignment.transition_ids[low:high])
-            for u, (low, high) in enumerate(
-                zip(features.offsets[:-1], features.offsets[1:], strict=True)
-            )
-            if good[u]
-        ),
-    )
+    write_rejects(out / "rejected.tsv", rejects)
+    ark, scp = out / "transition_ids.ark", out / "transition_ids.scp"
+    write_int_vectors(ark, scp, (item for part in aligned for item in _good(part)))
     print(
-        f"{int(good.sum())} utterances aligned, {int((~good).sum())} failed, "
-        f"{int(alignment.retried.sum())} with the retry beam; "
+        f"{len(findings) - len(rejects)} utterances aligned, {len(rejects)} failed, "
+        f"{sum(retried.values())} with the retry beam; "
         f"{sum(bool(f.cause) for f in findings)} suspicious, listed first in {out}/scores.tsv",
         file=sys.stderr,
     )
+
+
+def _triage(
+    part: AlignedShard, model: GmmModel, lang: Lang, fmllr: SpeakerTransforms
+) -> list[Finding]:
+    """Scores of a shard's utterances, each compared with its shard."""
+    features = part.shard.features()
+    transforms = fmllr if model.is_adapted else None
+    frames = part.shard.frames(features, model.transform, transforms)
+    return triage(model.hmm, model.gmm, lang, features, frames, part.with_transition_ids())
+
+
+def _good(part: AlignedShard) -> Iterator[tuple[str, NDArray[np.int32]]]:
+    """Utterances that have an alignment, and their transition-ids."""
+    features, transition_ids = part.shard.features(), part.shard.alignment
+    for u in np.flatnonzero(np.isfinite(part.score)):
+        low, high = features.offsets[u], features.offsets[u + 1]
+        yield features.utterance_ids[u], transition_ids[low:high]
 
 
 if __name__ == "__main__":

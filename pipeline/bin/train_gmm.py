@@ -56,7 +56,13 @@ def main() -> None:
             )
 
     with tempfile.TemporaryDirectory() as scratch:
-        shards = make_shards(args.cuts, args.cmvn, options, Path(scratch))
+        shards = make_shards(
+            args.cuts,
+            args.cmvn,
+            options.num_shards,
+            Path(scratch),
+            options.max_training_utterances,
+        )
         source = None
         if options.type != "mono":
             source = GmmModel.load(args.source_model)

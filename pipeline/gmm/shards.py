@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.config import GmmOptions
 from pipeline.features.feature_set import FeatureSet, load_feature_set
 from pipeline.gmm.aligner import PackedGraphs
 from pipeline.gmm.sorted_frames import SortedFrames
@@ -149,19 +148,22 @@ def single_shard(features: FeatureSet) -> list[Shard]:
     return [Shard(0, lambda: features)]
 
 
-def make_shards(cuts: Path, cmvn: Path, options: GmmOptions, scratch: Path) -> list[Shard]:
+def make_shards(
+    cuts: Path, cmvn: Path, num_shards: int, scratch: Path, limit: int | None = None
+) -> list[Shard]:
     """Shards of a set of cuts: contiguous shares, so that each needs few feature archives.
 
-    ``max_training_utterances`` keeps the shortest ones, as Kaldi's subset_data_dir --shortest.
+    Args:
+        scratch: folder for what must not stay in memory; not used for one shard.
+        limit: keeps that many of the shortest ones, as Kaldi's subset_data_dir --shortest.
     """
-    limit = options.max_training_utterances
-    if options.num_shards == 1:
+    if num_shards == 1:
         chosen = None if limit is None else _shortest(cuts, limit)
         return [Shard(0, lambda: load_feature_set(cuts, cmvn, indices=chosen))]
     kept = _shortest(cuts, limit)
     wanted = set(kept) if limit is not None else None
     taken = (c for u, c in enumerate(read_json_lines(cuts)) if wanted is None or u in wanted)
-    num_shards = min(options.num_shards, max(len(kept), 1))
+    num_shards = min(num_shards, max(len(kept), 1))
     bounds = [len(kept) * n // num_shards for n in range(num_shards + 1)]
     shards = []
     for number in range(num_shards):

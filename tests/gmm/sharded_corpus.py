@@ -39,9 +39,9 @@ class Files:
     cuts: Path
     cmvn: Path
 
-    def shards(self, options: GmmOptions, scratch: Path) -> list[Shard]:
+    def shards(self, num_shards: int, scratch: Path, limit: int | None = None) -> list[Shard]:
         """Shards of it."""
-        return make_shards(self.cuts, self.cmvn, options, scratch)
+        return make_shards(self.cuts, self.cmvn, num_shards, scratch, limit)
 
 
 def write_corpus(folder: Path, num_copies: int = 1, corpus: Corpus | None = None) -> Files:
@@ -87,9 +87,9 @@ def main() -> None:
     files = write_corpus(folder, num_copies, corpus)
     del small, big, corpus
     few = {"num_iterations": 3, "realign_iterations": (1,), "max_increase_iteration": 1}
-    options = MONO.model_copy(update={"num_shards": num_shards, **few})
+    options = MONO.model_copy(update=few)
     with tempfile.TemporaryDirectory() as scratch:
-        train(files, files.shards(options, Path(scratch)), options)
+        train(files, files.shards(num_shards, Path(scratch)), options)
     status = Path("/proc/self/status").read_text(encoding="utf-8")
     print(int(status.split("VmHWM:")[1].split()[0]) / 1024)
 

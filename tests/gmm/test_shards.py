@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline.align.forced import align_features, align_shards
 from pipeline.config import GmmOptions
 from pipeline.gmm.aligner import PackedGraphs
 from pipeline.gmm.model import GmmModel
@@ -20,7 +21,7 @@ from pipeline.hmm.topology import Topology
 from pipeline.hmm.tree import monophone_tree
 from pipeline.io.archive import write_int_vectors
 from pipeline.io.errors import UserError
-from tests.gmm.sharded_corpus import MONO, Files, train, write_corpus
+from tests.gmm.sharded_corpus import ALIGN, MONO, Files, train, write_corpus
 
 SHORT: dict[str, Any] = {
     "num_iterations": 8,
@@ -56,8 +57,7 @@ def ladders(files: Files, tmp_path_factory: pytest.TempPathFactory) -> dict[int,
     """The ladder in 1, 2 and 5 shards."""
     found: dict[int, Trained] = {}
     for num_shards in (1, 2, 5):
-        mono = MONO.model_copy(update={"num_shards": num_shards})
-        shards = files.shards(mono, tmp_path_factory.mktemp(f"scratch{num_shards}"))
+        shards = files.shards(num_shards, tmp_path_factory.mktemp(f"scratch{num_shards}"))
         assert len(shards) == num_shards
         models: dict[str, GmmModel] = {}
         logs = {}
@@ -96,10 +96,28 @@ def test_same_tree_for_any_number_of_shards(
     assert several.transitions.tuples == one.transitions.tuples
 
 
+@pytest.mark.parametrize("rung", ["mono", "tri3b"])
+def test_same_final_alignment_for_any_number_of_shards(
+    ladders: dict[int, Trained], files: Files, tmp_path: Path, rung: str
+) -> None:
+    model = ladders[1].models[rung]
+    whole, transforms = align_features(
+        model, files.lang, files.shards(1, tmp_path)[0].features(), ALIGN
+    )
+    parts, again = align_shards(model, files.lang, files.shards(5, tmp_path), ALIGN)
+    together = np.concatenate([part.shard.alignment for part in parts])
+    np.testing.assert_array_equal(together, whole.transition_ids)
+    scores = np.concatenate([part.score for part in parts])
+    np.testing.assert_allclose(scores, whole.score, atol=1e-4)
+    assert again.keys() == transforms.keys()
+    assert bool(transforms) == (rung == "tri3b")
+    for speaker, matrix in transforms.items():
+        np.testing.assert_allclose(again[speaker], matrix, atol=1e-3)
+
+
 def test_shards_hold_every_utterance_once_in_order(files: Files, tmp_path: Path) -> None:
-    options = MONO.model_copy(update={"num_shards": 7})
-    whole = files.shards(MONO, tmp_path)[0].features()
-    parts = [shard.features() for shard in files.shards(options, tmp_path)]
+    whole = files.shards(1, tmp_path)[0].features()
+    parts = [shard.features() for shard in files.shards(7, tmp_path)]
     assert [i for part in parts for i in part.utterance_ids] == whole.utterance_ids
     assert [t for part in parts for t in part.texts] == whole.texts
     np.testing.assert_array_equal(np.concatenate([p.frames for p in parts]), whole.frames)
@@ -107,9 +125,8 @@ def test_shards_hold_every_utterance_once_in_order(files: Files, tmp_path: Path)
 
 @pytest.mark.parametrize("num_shards", [1, 3])
 def test_only_the_shortest_utterances(files: Files, tmp_path: Path, num_shards: int) -> None:
-    whole = files.shards(MONO, tmp_path)[0].features()
-    options = MONO.model_copy(update={"num_shards": num_shards, "max_training_utterances": 10})
-    kept = [i for s in files.shards(options, tmp_path) for i in s.features().utterance_ids]
+    whole = files.shards(1, tmp_path)[0].features()
+    kept = [i for s in files.shards(num_shards, tmp_path, 10) for i in s.features().utterance_ids]
     assert len(kept) == 10
     longest = max(whole.lengths[whole.index_of[i]] for i in kept)
     others = [n for i, n in zip(whole.utterance_ids, whole.lengths, strict=True) if i not in kept]
@@ -117,14 +134,13 @@ def test_only_the_shortest_utterances(files: Files, tmp_path: Path, num_shards: 
 
 
 def test_more_shards_than_utterances(files: Files, tmp_path: Path) -> None:
-    options = MONO.model_copy(update={"num_shards": 9, "max_training_utterances": 4})
-    shards = files.shards(options, tmp_path)
+    shards = files.shards(9, tmp_path, limit=4)
     assert [s.features().num_utterances for s in shards] == [1, 1, 1, 1]
 
 
 def test_the_second_look_at_a_shard_needs_no_archive(tmp_path: Path) -> None:
     own = write_corpus(tmp_path)
-    shard = own.shards(MONO.model_copy(update={"num_shards": 2}), tmp_path)[1]
+    shard = own.shards(2, tmp_path)[1]
     first = shard.features()
     for ark in tmp_path.glob("feats.*.ark"):
         ark.unlink()
@@ -152,7 +168,7 @@ def test_graphs_come_back_from_disk(files: Files, tmp_path: Path) -> None:
 def test_another_hmm_gets_other_graphs(files: Files, tmp_path: Path) -> None:
     topology = Topology.for_lang(files.lang)
     hmms = [Hmm.initial(topology, monophone_tree(files.lang, topology)) for _ in range(2)]
-    shard = files.shards(MONO.model_copy(update={"num_shards": 2}), tmp_path)[0]
+    shard = files.shards(2, tmp_path)[0]
     features = shard.features()
     shard.graphs(files.lang, hmms[0], features)
     path = tmp_path / "graphs.0.npz"
@@ -165,7 +181,7 @@ def test_another_hmm_gets_other_graphs(files: Files, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("num_shards", [1, 3])
 def test_alignments_reach_their_utterances(files: Files, tmp_path: Path, num_shards: int) -> None:
-    whole = files.shards(MONO, tmp_path)[0].features()
+    whole = files.shards(1, tmp_path)[0].features()
     left_out = whole.utterance_ids[3]
     given = {
         name: np.full(length, n + 1, np.int32)
@@ -174,7 +190,7 @@ def test_alignments_reach_their_utterances(files: Files, tmp_path: Path, num_sha
     }
     scp = tmp_path / "a.scp"
     write_int_vectors(tmp_path / "a.ark", scp, reversed(list(given.items())))
-    shards = files.shards(MONO.model_copy(update={"num_shards": num_shards}), tmp_path)
+    shards = files.shards(num_shards, tmp_path)
     attach_alignments(shards, scp)
     for shard in shards:
         features = shard.features()
@@ -184,7 +200,7 @@ def test_alignments_reach_their_utterances(files: Files, tmp_path: Path, num_sha
 
 
 def test_an_alignment_of_another_length_is_named(files: Files, tmp_path: Path) -> None:
-    shards = files.shards(MONO, tmp_path)
+    shards = files.shards(1, tmp_path)
     name = shards[0].features().utterance_ids[2]
     write_int_vectors(tmp_path / "a.ark", tmp_path / "a.scp", [(name, np.ones(3, np.int32))])
     with pytest.raises(UserError, match=f"{name}: 3 frames aligned"):
