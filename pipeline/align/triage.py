@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.features.feature_set import FeatureSet
-from pipeline.gmm.aligner import Alignment
+from pipeline.gmm.aligner import Alignment, pdf_log_likelihoods
 from pipeline.gmm.diag_gmm import AmDiagGmm, with_squares
 from pipeline.gmm.train import silence_pdfs
+from pipeline.gmm.workers import SERIAL, Workers
 from pipeline.hmm.lang import Lang
 from pipeline.hmm.model import Hmm
 from pipeline.hmm.training_graph import GraphCompiler
@@ -29,7 +30,7 @@ NOISE = "noise"
 TOO_SHORT = "cannot be aligned: too short for its transcript"
 NO_PATH = "cannot be aligned: "  # and one of the causes above
 FRAME_STEP = 2  # every other frame is enough for the gap
-BLOCK = 20_000
+BLOCK = 4000
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ def triage(
     features: FeatureSet,
     frames: NDArray[np.float32],
     alignment: Alignment,
+    workers: Workers = SERIAL,
 ) -> list[Finding]:
     """Score every utterance, most suspicious first.
 
@@ -62,12 +64,17 @@ def triage(
     chosen = np.flatnonzero(speech)[::FRAME_STEP]
     own = np.empty(len(chosen), np.float32)
     best = np.empty(len(chosen), np.float32)
-    for t in range(0, len(chosen), BLOCK):
-        rows = chosen[t : t + BLOCK]
-        likes = gmm.log_likelihoods(with_squares(frames[rows]))
-        own[t : t + BLOCK] = likes[np.arange(len(rows)), pdf[rows]]
-        likes[:, silence] = -np.inf  # a model of any noise would take what is strange
-        best[t : t + BLOCK] = likes.max(axis=1)
+    # Without silence: a model of any noise would take what is strange.
+    rivals = np.setdiff1d(np.arange(hmm.num_pdfs, dtype=np.int32), silence)
+    column = np.searchsorted(rivals, pdf[chosen])
+
+    def of_block(start: int) -> None:
+        block = slice(start, start + BLOCK)
+        likes = pdf_log_likelihoods(gmm, with_squares(frames[chosen[block]]), rivals)
+        own[block] = likes[np.arange(len(likes)), column[block]]
+        best[block] = likes.max(axis=1)
+
+    workers.map(of_block, range(0, len(chosen), BLOCK))
     utterance_of = np.repeat(np.arange(features.num_utterances), features.lengths)[chosen]
     count = np.bincount(utterance_of, minlength=features.num_utterances)
     likelihood = _mean(own, utterance_of, count)
@@ -116,7 +123,9 @@ def _level_ranges(features: FeatureSet) -> NDArray[np.float64]:
     """
     ranges = np.zeros(features.num_utterances)
     for u in np.flatnonzero(features.lengths):
-        quiet, loud = np.percentile(features.utterance(int(u))[:, 0], [10, 90])
+        levels = np.sort(features.utterance(int(u))[:, 0])
+        last = len(levels) - 1
+        quiet, loud = np.interp([0.1 * last, 0.9 * last], np.arange(last + 1), levels)
         ranges[u] = loud - quiet
     return ranges
 

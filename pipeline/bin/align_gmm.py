@@ -16,7 +16,7 @@ from pipeline.align.triage import Finding, triage
 from pipeline.config import AlignOptions
 from pipeline.gmm.model import GmmModel
 from pipeline.gmm.shards import make_shards
-from pipeline.gmm.workers import start_workers
+from pipeline.gmm.workers import Workers, start_workers
 from pipeline.hmm.lang import Lang
 from pipeline.io.archive import write_int_vectors, write_matrices
 from pipeline.io.atomic import write_text
@@ -46,26 +46,18 @@ def main() -> None:
         shards = make_shards(args.cuts, args.cmvn, args.num_shards, Path(scratch))
         with start_workers(args.num_threads) as workers:
             aligned, fmllr = align_shards(model, lang, shards, options, workers)
-        if not any(np.isfinite(part.score).any() for part in aligned):
-            raise UserError(f"{args.cuts}: no utterance could be aligned; see the training log")
+            if not any(np.isfinite(part.score).any() for part in aligned):
+                raise UserError(f"{args.cuts}: no utterance could be aligned; see the training log")
+            findings = [_triage(part, model, lang, fmllr, workers) for part in aligned]
         write_matrices(args.output_dir / "fmllr.ark", None, sorted(fmllr.items()), np.float64)
-        _write(aligned, model, lang, fmllr, args.cuts, args.output_dir)
+        _write(aligned, [f for part in findings for f in part], args.cuts, args.output_dir)
 
 
-def _write(
-    aligned: list[AlignedShard],
-    model: GmmModel,
-    lang: Lang,
-    fmllr: SpeakerTransforms,
-    cuts: Path,
-    out: Path,
-) -> None:
+def _write(aligned: list[AlignedShard], findings: list[Finding], cuts: Path, out: Path) -> None:
     """Write transition-ids, scores and rejects, and say what was found."""
-    findings: list[Finding] = []
     retried: dict[str, bool] = {}
     rejects: list[Reject] = []
     for part in aligned:
-        findings += _triage(part, model, lang, fmllr)
         features = part.shard.features()
         retried |= zip(features.utterance_ids, part.retried.tolist(), strict=True)
         rejects += [
@@ -98,13 +90,18 @@ def _write(
 
 
 def _triage(
-    part: AlignedShard, model: GmmModel, lang: Lang, fmllr: SpeakerTransforms
+    part: AlignedShard,
+    model: GmmModel,
+    lang: Lang,
+    fmllr: SpeakerTransforms,
+    workers: Workers,
 ) -> list[Finding]:
     """Scores of a shard's utterances, each compared with its shard."""
     features = part.shard.features()
     transforms = fmllr if model.is_adapted else None
     frames = part.shard.frames(features, model.transform, transforms)
-    return triage(model.hmm, model.gmm, lang, features, frames, part.with_transition_ids())
+    alignment = part.with_transition_ids()
+    return triage(model.hmm, model.gmm, lang, features, frames, alignment, workers)
 
 
 def _good(part: AlignedShard) -> Iterator[tuple[str, NDArray[np.int32]]]:
