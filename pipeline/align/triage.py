@@ -7,6 +7,7 @@ worse than another state would). Over all frames: the range of levels, which noi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,6 +45,19 @@ class Finding:
     cause: str  # "" where nothing is suspicious
 
 
+@dataclass(frozen=True)
+class Measured:
+    """What triage needs of a set of utterances, or of a shard: arrays (U,)."""
+
+    utterance_ids: list[str]
+    texts: list[str]
+    lengths: NDArray[np.int64]  # frames
+    there: NDArray[np.bool_]  # aligned, with speech
+    likelihood: NDArray[np.float64]
+    gap: NDArray[np.float64]
+    level_range: NDArray[np.float64]
+
+
 def triage(
     hmm: Hmm,
     gmm: AmDiagGmm,
@@ -58,10 +72,24 @@ def triage(
     Args:
         frames: (sum T, D), the features that ``gmm`` models.
     """
+    return judge(hmm, lang, [measure(hmm, gmm, lang, features, frames, alignment, workers)])
+
+
+def measure(
+    hmm: Hmm,
+    gmm: AmDiagGmm,
+    lang: Lang,
+    features: FeatureSet,
+    frames: NDArray[np.float32],
+    alignment: Alignment,
+    workers: Workers = SERIAL,
+) -> Measured:
+    """The part of ``triage`` that looks at frames; ``judge`` compares what all shards gave."""
     pdf = hmm.transitions.pdf_of[alignment.transition_ids]
     silence = silence_pdfs(lang, hmm)
     speech = (alignment.transition_ids > 0) & ~np.isin(pdf, silence)
-    chosen = np.flatnonzero(speech)[::FRAME_STEP]
+    place = np.arange(len(frames)) - np.repeat(features.offsets[:-1], features.lengths)
+    chosen = np.flatnonzero(speech & (place % FRAME_STEP == 0))
     own = np.empty(len(chosen), np.float32)
     best = np.empty(len(chosen), np.float32)
     # Without silence: a model of any noise would take what is strange.
@@ -78,21 +106,36 @@ def triage(
     utterance_of = np.repeat(np.arange(features.num_utterances), features.lengths)[chosen]
     count = np.bincount(utterance_of, minlength=features.num_utterances)
     likelihood = _mean(own, utterance_of, count)
-    gap = _mean(best - own, utterance_of, count)
-    there = alignment.aligned & (count > 0)
-    far = _robust_z(gap, there, LEAST_SPREAD)
-    noisy = np.maximum(
-        _robust_z(-likelihood, there, LEAST_SPREAD),
-        _robust_z(-_level_ranges(features), there),
+    return Measured(
+        features.utterance_ids,
+        features.texts,
+        features.lengths,
+        alignment.aligned & (count > 0),
+        likelihood,
+        _mean(best - own, utterance_of, count),
+        _level_ranges(features),
     )
+
+
+def judge(hmm: Hmm, lang: Lang, parts: Sequence[Measured]) -> list[Finding]:
+    """Compare every utterance with all of them; most suspicious first."""
+    likelihood, gap, level_range, there, lengths = (
+        np.concatenate([getattr(part, name) for part in parts])
+        for name in ("likelihood", "gap", "level_range", "there", "lengths")
+    )
+    far = _robust_z(gap, there, LEAST_SPREAD)
+    noisy = np.maximum(_robust_z(-likelihood, there, LEAST_SPREAD), _robust_z(-level_range, there))
     compiler = GraphCompiler(lang, hmm)
     findings = []
-    for u, utterance_id in enumerate(features.utterance_ids):
-        unknown = _unknown_words(lang, features.texts[u])
+    named = (
+        (name, text) for p in parts for name, text in zip(p.utterance_ids, p.texts, strict=True)
+    )
+    for u, (utterance_id, text) in enumerate(named):
+        unknown = _unknown_words(lang, text)
         if unknown:
             cause = f"{UNKNOWN_WORD}: {' '.join(unknown)}"
         elif not there[u]:
-            if features.lengths[u] < compiler.compile(features.texts[u]).min_frames:
+            if lengths[u] < compiler.compile(text).min_frames:
                 cause = TOO_SHORT
             else:
                 cause = NO_PATH + (NOISE if noisy[u] > PROBABLE else MISMATCH)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.align.forced import AlignedShard, SpeakerTransforms, align_shards
-from pipeline.align.triage import Finding, triage
+from pipeline.align.triage import Finding, Measured, judge, measure
 from pipeline.config import AlignOptions
 from pipeline.gmm.model import GmmModel
 from pipeline.gmm.shards import make_shards
@@ -48,9 +48,9 @@ def main() -> None:
             aligned, fmllr = align_shards(model, lang, shards, options, workers)
             if not any(np.isfinite(part.score).any() for part in aligned):
                 raise UserError(f"{args.cuts}: no utterance could be aligned; see the training log")
-            findings = [_triage(part, model, lang, fmllr, workers) for part in aligned]
+            measured = [_measure(part, model, lang, fmllr, workers) for part in aligned]
         write_matrices(args.output_dir / "fmllr.ark", None, sorted(fmllr.items()), np.float64)
-        _write(aligned, [f for part in findings for f in part], args.cuts, args.output_dir)
+        _write(aligned, judge(model.hmm, lang, measured), args.cuts, args.output_dir)
 
 
 def _write(aligned: list[AlignedShard], findings: list[Finding], cuts: Path, out: Path) -> None:
@@ -70,7 +70,6 @@ def _write(aligned: list[AlignedShard], findings: list[Finding], cuts: Path, out
             for u in np.flatnonzero(~np.isfinite(part.score))
         ]
         del features
-    findings.sort(key=lambda f: (-f.suspicion, f.utterance_id))
     columns = ("utterance_id", "suspicion", "log_likelihood", "gap", "retried", "cause")
     rows = (
         f"{f.utterance_id}\t{f.suspicion:.3f}\t{f.log_likelihood:.4f}\t{f.gap:.4f}\t"
@@ -89,19 +88,19 @@ def _write(aligned: list[AlignedShard], findings: list[Finding], cuts: Path, out
     )
 
 
-def _triage(
+def _measure(
     part: AlignedShard,
     model: GmmModel,
     lang: Lang,
     fmllr: SpeakerTransforms,
     workers: Workers,
-) -> list[Finding]:
-    """Scores of a shard's utterances, each compared with its shard."""
+) -> Measured:
+    """What triage needs of a shard's utterances."""
     features = part.shard.features()
     transforms = fmllr if model.is_adapted else None
     frames = part.shard.frames(features, model.transform, transforms)
     alignment = part.with_transition_ids()
-    return triage(model.hmm, model.gmm, lang, features, frames, alignment, workers)
+    return measure(model.hmm, model.gmm, lang, features, frames, alignment, workers)
 
 
 def _good(part: AlignedShard) -> Iterator[tuple[str, NDArray[np.int32]]]:
