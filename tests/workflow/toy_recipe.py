@@ -16,6 +16,9 @@ CHANGES = (
     "gmm.mono.realign_iterations=[1, 2, 3, 4, 5]",
     "nnet.lstm.model={num_layers: 1, hidden_dim: 16}",
     "nnet.lstm.training={num_epochs: 2, num_threads: 1}",
+    # Beside the demo's network on adapted features, one on cepstra.
+    "nnet.plain={alignment: mono, model: {num_layers: 1, hidden_dim: 16}}",
+    "nnet.plain.training={num_epochs: 2, num_threads: 1}",
     "decode={beam: 20, lattice_beam: 4, lm_weights: [10, 12], insertion_penalties: [0]}",
 )
 
