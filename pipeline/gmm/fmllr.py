@@ -62,16 +62,17 @@ class FmllrStatistics:
             sort: aligned frames by pdf, silence left out.
         """
         laid_out = SortedFrames.of(posterior_frames, sort)
-        inverse = (1.0 / target_model.variances).astype(np.float32)
-        pulled = (target_model.means / target_model.variances).astype(np.float32)
-        precision = np.empty((len(laid_out.order), target_model.dim), np.float32)
+        inverse = 1.0 / target_model.variances
+        pulled = target_model.means * inverse
+        precision = np.empty((len(laid_out.order), target_model.dim))
         pull = np.empty_like(precision)
 
         def of_pdf(pdf: int) -> None:
             owned = slice(posterior_model.offsets[pdf], posterior_model.offsets[pdf + 1])
             ignored = np.zeros(owned.stop - owned.start)
             for block in laid_out.blocks(pdf):
-                gamma, _ = posteriors_of(posterior_model, laid_out.squared[block], pdf, ignored)
+                squared = laid_out.squared[block].astype(np.float64)
+                gamma, _ = posteriors_of(posterior_model, squared, pdf, ignored)
                 precision[block] = gamma @ inverse[owned]
                 pull[block] = gamma @ pulled[owned]
 
@@ -86,7 +87,7 @@ class FmllrStatistics:
             extended[:, :-1] = frames[laid_out.order[rows]]
             found = SpeakerStatistics(
                 float(len(rows)),
-                pull[rows].T.astype(np.float64) @ extended,
+                pull[rows].T @ extended.astype(np.float64),
                 weighted_outer(extended, precision[rows], workers),
             )
             if speaker in self.speakers:

@@ -46,17 +46,16 @@ class MlltStatistics:
     ) -> None:
         """Add aligned frames that are in order of their pdfs."""
         inverse = 1.0 / gmm.variances
-        narrow = inverse.astype(np.float32)
         first = GmmStatistics.zeros(gmm)
-        precision = np.empty((len(frames.squared), gmm.dim), np.float32)
+        precision = np.empty((len(frames.squared), gmm.dim))
 
         def of_pdf(pdf: int) -> None:
             owned = slice(gmm.offsets[pdf], gmm.offsets[pdf + 1])
             for block in frames.blocks(pdf):
-                rows = frames.squared[block]
+                rows = frames.squared[block].astype(np.float64)
                 gamma, _ = posteriors_of(gmm, rows, pdf, first.occupancy[owned])
                 first.moments[owned] += gamma.T @ rows
-                precision[block] = gamma @ narrow[owned]
+                precision[block] = gamma @ inverse[owned]
 
         workers.map(of_pdf, range(gmm.num_pdfs))
         plain = np.ascontiguousarray(frames.squared[:, : gmm.dim])

@@ -12,7 +12,7 @@ BLOCK = 1024  # frames in one product: their outer products stay in the cache
 
 
 @njit(cache=True, nogil=True)
-def _lower_triangles(rows: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+def _lower_triangles(rows: NDArray[np.float64], out: NDArray[np.float64]) -> None:
     """x_a x_b for b <= a: (T, D) -> out (T, D (D + 1) / 2)."""
     for t in range(rows.shape[0]):
         at = 0
@@ -24,7 +24,7 @@ def _lower_triangles(rows: NDArray[np.float32], out: NDArray[np.float32]) -> Non
 
 
 def weighted_outer(
-    frames: NDArray[np.float32], weights: NDArray[np.float32], workers: Workers = SERIAL
+    frames: NDArray[np.float32], weights: NDArray[np.float64], workers: Workers = SERIAL
 ) -> NDArray[np.float64]:
     """Σ_t w_ti x_t x_tᵀ for every i: (T, D), (T, K) -> (K, D, D).
 
@@ -34,11 +34,11 @@ def weighted_outer(
     num_weights, dim = weights.shape[1], frames.shape[1]
     size = dim * (dim + 1) // 2
 
-    def of_block(t: int) -> NDArray[np.float32]:
-        rows = frames[t : t + BLOCK]
-        triangles = np.empty((len(rows), size), np.float32)
+    def of_block(t: int) -> NDArray[np.float64]:
+        rows = frames[t : t + BLOCK].astype(np.float64)
+        triangles = np.empty((len(rows), size))
         _lower_triangles(rows, triangles)
-        found: NDArray[np.float32] = weights[t : t + BLOCK].T @ triangles
+        found: NDArray[np.float64] = weights[t : t + BLOCK].T @ triangles
         return found
 
     sums = np.zeros((num_weights, size))

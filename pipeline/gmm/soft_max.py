@@ -6,6 +6,8 @@ here all steps of a frame run together and the compiler can use vector instructi
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -15,8 +17,8 @@ LOWEST = np.float32(-32.0)  # exp(-32) is nothing beside 1 in float32
 
 
 @njit(inline="always")
-def _exp(x: np.float32) -> np.float32:
-    """exp of x <= 0, within 1e-5 of it: Taylor's series of x / 64, squared six times."""
+def _exp(x: Any) -> Any:
+    """exp of x <= 0, float32 or float64, within 1e-5 of it: Taylor of x / 64, squared six times."""
     y = max(x, LOWEST) * np.float32(1.0 / 64.0)
     value = np.float32(1.0 / 720.0)
     value = value * y + np.float32(1.0 / 120.0)
@@ -62,7 +64,7 @@ def log_sum_exp(
 
 @njit(cache=True, nogil=True, fastmath=FAST)
 def soft_max(
-    products: NDArray[np.float32],
+    products: NDArray[np.float64],
     constants: NDArray[np.float32],
     occupancy: NDArray[np.float64],
 ) -> float:
@@ -75,24 +77,21 @@ def soft_max(
     """
     num_gaussians = products.shape[1]
     log_likelihood = 0.0
-    sums = np.zeros(num_gaussians, np.float32)
     for t in range(products.shape[0]):
-        top = np.float32(-3e38)
+        top = -1e300
         for m in range(num_gaussians):
             value = products[t, m] + constants[m]
             products[t, m] = value
             top = max(top, value)
-        total = np.float32(0.0)
+        total = 0.0
         for m in range(num_gaussians):
             value = _exp(products[t, m] - top)
             products[t, m] = value
             total += value
-        scale = np.float32(1.0) / total
+        scale = 1.0 / total
         for m in range(num_gaussians):
             value = products[t, m] * scale
             products[t, m] = value
-            sums[m] += value
+            occupancy[m] += value
         log_likelihood += top + np.log(total)
-    for m in range(num_gaussians):
-        occupancy[m] += sums[m]
     return log_likelihood

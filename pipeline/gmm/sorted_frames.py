@@ -1,7 +1,9 @@
 """Aligned frames laid out pdf by pdf, and the mixtures' statistics gathered from them.
 
 An alignment serves several iterations: its frames, with their squares, are put in order once, and
-each iteration is then a few matrix products on contiguous rows.
+each iteration is then a few matrix products on contiguous rows. They are made in float64: the
+halves of a split Gaussian differ so little at first that EM would blow up the rounding of a
+float32 sum, which depends on how the frames are divided into shards.
 Source: Kaldi's gmm/mle-am-diag-gmm.h (AccumAmDiagGmm), gmm-acc-stats-ali, gmm-acc-stats-twofeats.
 """
 
@@ -44,14 +46,14 @@ class SortedFrames:
 
 
 def posteriors_of(
-    gmm: AmDiagGmm, squared: NDArray[np.float32], pdf: int, occupancy: NDArray[np.float64]
-) -> tuple[NDArray[np.float32], float]:
+    gmm: AmDiagGmm, squared: NDArray[np.float64], pdf: int, occupancy: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], float]:
     """Posteriors (T, M_pdf) of one pdf's Gaussians for its rows (T, 2D), and Σ log p(x | pdf).
 
     Adds the posteriors' sums to ``occupancy`` (M_pdf,).
     """
     owned = slice(gmm.offsets[pdf], gmm.offsets[pdf + 1])
-    gamma: NDArray[np.float32] = squared @ gmm.projection[owned].T
+    gamma: NDArray[np.float64] = squared @ gmm.projection[owned].T.astype(np.float64)
     return gamma, soft_max(gamma, gmm.log_constants[owned], occupancy)
 
 
@@ -68,15 +70,17 @@ def accumulate_sorted(
         moments: the same frames in another space, taken for the moments where posteriors come
             from ``frames`` (Kaldi's gmm-acc-stats-twofeats).
     """
-    taken = frames if moments is None else moments
 
     def of_pdf(pdf: int) -> float:
         # Rows of different pdfs are different rows: threads never write to the same place.
         owned = slice(gmm.offsets[pdf], gmm.offsets[pdf + 1])
         log_likelihood = 0.0
         for block in frames.blocks(pdf):
-            gamma, found = posteriors_of(gmm, frames.squared[block], pdf, into.occupancy[owned])
-            into.moments[owned] += gamma.T @ taken.squared[block]
+            rows = frames.squared[block].astype(np.float64)
+            gamma, found = posteriors_of(gmm, rows, pdf, into.occupancy[owned])
+            if moments is not None:
+                rows = moments.squared[block].astype(np.float64)
+            into.moments[owned] += gamma.T @ rows
             log_likelihood += found
         return log_likelihood
 
