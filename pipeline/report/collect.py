@@ -14,6 +14,7 @@ from pipeline.config import Config
 from pipeline.io.errors import UserError
 from pipeline.io.json_lines import read_json_lines
 from pipeline.io.rejects import Reject, read_rejects
+from pipeline.report.triage import split_findings
 
 PACKAGES = (
     "torch",
@@ -52,6 +53,7 @@ class Run:
     gmm_logs: dict[str, dict[str, list[Row]]] = field(default_factory=dict)  # split -> rung
     epochs: dict[str, dict[str, list[Row]]] = field(default_factory=dict)  # split -> network
     steps: dict[str, dict[str, list[Row]]] = field(default_factory=dict)  # split -> network
+    findings: dict[str, Row] = field(default_factory=dict)  # split -> split_findings
     rejects: list[tuple[str, Reject]] = field(default_factory=list)  # stage, reject
     benchmarks: list[Row] = field(default_factory=list)  # job, seconds, cpu_seconds, max_rss_mb
     versions: dict[str, str] = field(default_factory=dict)
@@ -153,6 +155,9 @@ def collect(root: Path, config: Config) -> Run:
         run.epochs[split] = {net: log for net, log in logs.items() if log}
         logs = {net: _lines(root / split / net / "steps.jsonl") for net in config.nnet}
         run.steps[split] = {net: log for net, log in logs.items() if log}
+        found = split_findings(root, split, config)
+        if found is not None:
+            run.findings[split] = found
     run.rejects = list(_read_rejects(root, config))
     run.benchmarks = list(_read_benchmarks(root / "benchmarks"))
     return run

@@ -16,6 +16,7 @@ from pipeline.report.sections import (
     headline,
     wer_section,
 )
+from pipeline.report.triage import triage_table
 
 Row = dict[str, Any]
 MAX_ROWS = 200  # of the long tables; results.json has all
@@ -74,6 +75,16 @@ def by_split(parts: Iterable[tuple[str, Content]]) -> Markup | None:
 
 def _gallery(pictures: Sequence[Picture], *sections: str) -> Markup | None:
     return by_split((p.split, image(p)) for p in pictures if p.section in sections)
+
+
+def _alignments(results: Row, pictures: Sequence[Picture]) -> Markup | None:
+    """An aligned utterance, then what to look at first, by split."""
+    parts: list[tuple[str, Content]] = [
+        (p.split, image(p)) for p in pictures if p.section == "alignment"
+    ]
+    parts += [(row["split"], triage_table(row)) for row in results["triage"]]
+    parts += [(p.split, image(p)) for p in pictures if p.section == "triage"]
+    return by_split(parts)
 
 
 def _errors(results: Row, pictures: Sequence[Picture]) -> Markup | None:
@@ -157,7 +168,7 @@ def make_page(results: Row, pictures: Sequence[Picture]) -> str:
         ("errors", "Errors of the best model", _errors(results, pictures)),
         ("training", "Training of the networks", _gallery(pictures, "training", "gradients")),
         ("gmm", "Training of the GMM-HMMs", _gallery(pictures, "gmm")),
-        ("alignment", "Alignments", _gallery(pictures, "alignment")),
+        ("alignment", "Alignments", _alignments(results, pictures)),
         ("data", "Data", _data(results)),
         ("time", "Time and memory", _stages(results)),
         ("about", "Versions and configuration", _about(results)),

@@ -16,7 +16,7 @@ from pipeline.report.figures import (
     wer_figure,
 )
 from pipeline.report.results import best_systems
-from pipeline.report.spectrogram import split_alignment_figure
+from pipeline.report.spectrogram import split_alignment_figure, triage_figures
 
 
 @dataclass(frozen=True)
@@ -121,6 +121,9 @@ def _alignment_pictures(run: Run) -> list[Picture]:
             png, utterance_id = found
             alt = f"Spectrogram of {utterance_id} with the phone boundaries of each model"
             pictures.append(Picture(f"alignment_{split}", "alignment", split, png, alt))
+    for split, findings in run.findings.items():
+        for kind, png, alt in triage_figures(run.root, findings):
+            pictures.append(Picture(f"triage_{split}_{kind}", "triage", split, png, alt))
     return pictures
 
 

@@ -19,6 +19,9 @@ Fields (WER in per cent, time in seconds; null where a run has not got that far)
   errors)
 - gmm: split -> rung -> the lines of log.jsonl that have a log_likelihood
 - training: split -> network -> {epochs: lines of log.jsonl, steps, clipped, skipped}
+- triage: of the last aligned rung of each split: split, rung, utterances, suspicious (how many have
+  a likely cause), worst (utterance_id, suspicion, log_likelihood, gap, cause, text; a number is
+  null where the utterance was not aligned)
 - rejected: stage, utterance_id, file, reason, remedy
 - stages: job, seconds, cpu_seconds, max_rss_mb (Snakemake's benchmarks)
 - versions: package -> version
@@ -33,6 +36,7 @@ from itertools import combinations, groupby
 from typing import Any
 
 from pipeline.report.collect import Row, Run, SystemKey
+from pipeline.report.triage import worst_of
 from pipeline.score.agreement import OneBest, compare_decoders
 from pipeline.score.bootstrap import compare
 from pipeline.score.wer import Errors
@@ -185,6 +189,7 @@ def make_results(run: Run) -> dict[str, Any]:
         "errors": list(_error_rows(run)),
         "gmm": gmm,
         "training": _training(run),
+        "triage": [worst_of(found) for found in run.findings.values()],
         "rejected": [{"stage": stage, **reject._asdict()} for stage, reject in run.rejects],
         "stages": run.benchmarks,
         "versions": run.versions,

@@ -14,6 +14,7 @@ from pipeline.align.segments import Segment
 from pipeline.io.errors import UserError
 from pipeline.io.json_lines import read_json_lines
 from pipeline.report.drawing import COLOURS, INK, WIDTH, draw
+from pipeline.report.triage import Row, choose_pair
 
 WINDOW, HOP = 0.025, 0.005  # s
 RANGE_DB = 60.0  # what is weaker is white
@@ -123,14 +124,13 @@ def alignment_figure(
     return draw(paint, width, 0.8 + 1.5 * len(phones))
 
 
-def split_alignment_figure(root: Path, split: str, models: list[str]) -> tuple[bytes, str] | None:
-    """Picture and utterance_id for a split; None if nothing was aligned or no audio can be read."""
-    alignments = read_alignments(root / split, models)
-    utterance_id = choose_utterance(alignments)
-    cuts = root / split / "data" / "train" / "cuts.jsonl.gz"
-    if utterance_id is None or not cuts.exists():
-        return None
-    cut = next((cut for cut in read_json_lines(cuts) if cut["id"] == utterance_id), None)
+def draw_utterance(
+    root: Path, split: str, utterance_id: str, phones: dict[str, list[Segment]], title: str = ""
+) -> bytes | None:
+    """Picture of a training utterance with each model's phones; None if it cannot be read."""
+    path = root / split / "data" / "train" / "cuts.jsonl.gz"
+    cuts = read_json_lines(path) if path.exists() else ()
+    cut = next((cut for cut in cuts if cut["id"] == utterance_id), None)
     if cut is None:
         return None
     try:
@@ -141,5 +141,34 @@ def split_alignment_figure(root: Path, split: str, models: list[str]) -> tuple[b
         return None
     text = cut["supervisions"][0]["text"]
     shown = text if len(text) <= 60 else text[:59] + "…"
+    return alignment_figure(samples, rate, phones, f"{title}{utterance_id}: {shown}")
+
+
+def split_alignment_figure(root: Path, split: str, models: list[str]) -> tuple[bytes, str] | None:
+    """Picture and utterance_id for a split; None if nothing was aligned or no audio can be read."""
+    alignments = read_alignments(root / split, models)
+    utterance_id = choose_utterance(alignments)
+    if utterance_id is None:
+        return None
     phones = {model: table[utterance_id] for model, table in alignments.items()}
-    return alignment_figure(samples, rate, phones, f"{utterance_id}: {shown}"), utterance_id
+    png = draw_utterance(root, split, utterance_id, phones)
+    return None if png is None else (png, utterance_id)
+
+
+def triage_figures(root: Path, found: Row) -> list[tuple[str, bytes, str]]:
+    """The worst utterance and a usual one: (kind, picture, what it shows) each, or nothing."""
+    split, rung = found["split"], found["rung"]
+    table = read_alignments(root / split, [rung]).get(rung, {})
+    seconds = {utterance_id: phones[-1].end for utterance_id, phones in table.items()}
+    pair = choose_pair(found["findings"], seconds, LONGEST)
+    if pair is None:
+        return []
+    figures = []
+    for kind, row in zip(("worst", "usual"), pair, strict=True):
+        name, cause = row["utterance_id"], row["cause"]
+        title = f"Worst ({cause}): " if kind == "worst" else "A usual one: "
+        png = draw_utterance(root, split, name, {rung: table[name]}, title)
+        if png is not None:
+            said = f"Spectrogram of the {kind} utterance {name} with the phones of {rung}"
+            figures.append((kind, png, f"{said}; {cause}" if cause else said))
+    return figures

@@ -140,6 +140,16 @@ def _steps(config: Config, generator: np.random.Generator, number: int) -> list[
     return steps
 
 
+def _scores(ids: list[str]) -> str:
+    """One utterance that was not aligned, one mismatch, the others as usual."""
+    lines = ["utterance_id\tsuspicion\tlog_likelihood\tgap\tretried\tcause"]
+    lines.append("ann-099\tinf\tnan\tnan\t0\tcannot be aligned: too short <b>for</b> it")
+    for place, name in enumerate(ids[::-1]):
+        cause = "" if place else "transcript mismatch"
+        lines.append(f"{name}\t{9.5 if not place else 2 / place:.3f}\t-90.1\t0.25\t0\t{cause}")
+    return "".join(f"{line}\n" for line in lines)
+
+
 def make_toy_run(
     root: Path, config: Config | None = None, utterances: int = 30, words: int = 1, steps: int = 90
 ) -> ToyRun:
@@ -189,6 +199,7 @@ def make_toy_run(
                     Segment(("SIL", "S", "IH", "K")[i % 4], a, b) for i, (a, b) in enumerate(pairs)
                 ]
             write_ctm(root / split / rung / "alignment" / "phones.ctm", phones)
+            write_text(root / split / rung / "alignment" / "scores.tsv", _scores(ids))
             write_rejects(
                 root / split / rung / "alignment" / "rejected.tsv",
                 [Reject("ann-099", "cuts.jsonl.gz", "no path <b>here</b>", "check the transcript")],
