@@ -241,7 +241,7 @@ def train_rung(
         topology,
         lang.phone_set_ids(),
         lang.silence_phone_ids(),
-        automatic_questions(statistics, lang.phone_set_ids()),
+        automatic_questions(statistics, lang.phone_set_ids()) + lang.position_questions(),
         options.num_leaves,
     )
     hmm = Hmm.initial(topology, tree)

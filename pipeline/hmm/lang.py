@@ -69,6 +69,18 @@ class Lang:
         """The sets of phones that share a tree root, as ids."""
         return [[self.phones.id(p) for p in members] for members in self.phone_sets]
 
+    def position_questions(self) -> list[frozenset[int]]:
+        """Phones of each position in a word, silence and speech apart (Kaldi's extra questions).
+
+        Without them the tree cannot tell positions: other questions are unions of whole sets.
+        """
+        if not self.position_dependent:
+            return []
+        silence = set(self.silence_phone_ids())
+        sets = self.phone_set_ids()
+        groups = ([s for s in sets if s[0] in silence], [s for s in sets if s[0] not in silence])
+        return [frozenset(same) for group in groups for same in zip(*group, strict=True)]
+
     def save(self, folder: Path) -> None:
         """Write phones.txt, words.txt, lexicon.txt (lexiconp form) and lang.json."""
         folder.mkdir(parents=True, exist_ok=True)
