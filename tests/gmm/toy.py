@@ -93,7 +93,8 @@ def draw_corpus(
 
     Each HMM state of a phone is a Gaussian; the outer states lean towards the neighbouring phone.
     A speaker has an affine transform of all features. Silences are drawn too, between words and at
-    the ends, so the truth is not always the same phone string.
+    the ends, so the truth is not always the same phone string. Position-dependent phones sound
+    different at the end of a word.
     """
     rng = np.random.default_rng(seed)
     lang = prepare_lang(LEXICON, LangOptions(position_dependent=position_dependent))
@@ -109,6 +110,8 @@ def draw_corpus(
 
     def name(phone: str) -> str:
         return phone.split("_")[0]
+
+    at_end = rng.normal(0, 1.5, STATIC_DIM)
 
     ids, texts, owners, blocks, truth = [], [], [], [], []
     for n in range(num_utterances):
@@ -127,6 +130,7 @@ def draw_corpus(
             for state in range(5 if phone == "SIL" else 3):
                 pull = {0: left, 2: right}.get(state, 0.0) if phone != "SIL" else 0.0
                 mean = means[name(phone)][state] + 0.2 * pull
+                mean = mean + at_end * phone.endswith("_E")
                 duration = 1 + rng.geometric(0.4)
                 noise = 0.5 * rng.standard_normal((duration, STATIC_DIM))
                 frames.append(mean + noise)

@@ -113,6 +113,16 @@ def test_position_dependent_phones_share_a_set_with_their_base_phone() -> None:
     assert lang.optional_silence == "SIL"
 
 
+def test_positions_are_questions_for_silence_and_for_speech() -> None:
+    lang = toy_lang([("ab", 1.0, ["A", "B"])], position_dependent=True)
+    # phones/extra_questions.txt of prepare_lang.sh: each suffix, and silence also without one.
+    assert [{lang.phones.name(p) for p in q} for q in lang.position_questions()] == [
+        *({"SIL"}, {"SIL_B"}, {"SIL_E"}, {"SIL_I"}, {"SIL_S"}),
+        *({"A_B", "B_B"}, {"A_E", "B_E"}, {"A_I", "B_I"}, {"A_S", "B_S"}),
+    ]
+    assert toy_lang().position_questions() == []
+
+
 @quick
 @given(lexica, st.booleans())
 def test_every_phone_of_the_lexicon_has_an_id_and_belongs_to_one_set(
