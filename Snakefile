@@ -11,11 +11,14 @@ from pipeline.config import ConfigError
 from pipeline.workflow import (
     adaptation_arguments,
     adaptation_files,
+    alignment_files,
     any_of,
     files_until,
+    gmm_files,
     hmm_of,
     load_recipe,
     loglikes,
+    nnet_files,
     program_environment,
     stage_files,
     start_arguments,
@@ -30,6 +33,7 @@ except ConfigError as error:
 
 ROOT = RECIPE.root
 STAGES = stage_files(RECIPE)
+GMM, ALIGNMENT, NNET = gmm_files(ROOT), alignment_files(ROOT), nnet_files(ROOT)
 CODE = CodeDigests(
     Path(workflow.basedir), cache=Path(workflow.basedir, ".snakemake", "code.json")
 )

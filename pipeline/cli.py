@@ -22,7 +22,7 @@ from pipeline.workflow import (
     load_recipe,
     program_environment,
     stage_files,
-    stage_targets,
+    stage_rules,
 )
 
 REASON_WIDTH = 150  # characters
@@ -120,7 +120,7 @@ def snakemake_command(
                 f"--from {first} comes after --until {last}; the order is {', '.join(names)}"
             )
         again.update(range(start, end + 1))
-    forcerun = [target for i in sorted(again) for target in stage_targets(config, names[i])]
+    forcerun = [rule for i in sorted(again) for rule in stage_rules(config, names[i])]
     elsewhere = Path.cwd() != REPOSITORY
     return [
         "snakemake",

@@ -26,7 +26,7 @@ class Job:
 
     @property
     def name(self) -> str:
-        """The rule and what its wildcards stand for: train_gmm official mono."""
+        """The rule and what its wildcards stand for: train_tri1 official tri1."""
         pairs = self.details.get("wildcards", "").split(", ")
         return " ".join([self.rule, *(pair.partition("=")[2] for pair in pairs if pair)])
 

@@ -77,13 +77,13 @@ def any_of(names: Collection[str]) -> str:
     return "|".join(sorted(names)) or "(?!)"
 
 
-# Stages: what a user calls the parts of a run. A rung and a network are a stage each.
+# Stages: what a user calls the parts of a run. A rung and a network are a stage each, and their
+# alignments one more.
 
 STAGE_RULES = {
     "data": ("prepare_data",),
     "features": ("extract_features", "merge_features", "split_data", "compute_cmvn"),
     "lang": ("prepare_lang",),
-    "align": ("align_gmm", "export_alignment"),
     "graph": ("make_grammar", "make_graph"),
     "decode": (
         "gmm_loglikes",
@@ -159,13 +159,50 @@ def files_until(config: Config, stage: str) -> list[str]:
     return [file for name in names[: names.index(stage) + 1] for file in stages[name]]
 
 
-def stage_targets(config: Config, stage: str) -> list[str]:
-    """What stands for a stage on Snakemake's command line: rules, or files where a rule has more.
+def stage_rules(config: Config, stage: str) -> list[str]:
+    """The rules of a stage; each rung and network has its own, for --until needs it.
 
     Raises:
         KeyError: there is no such stage.
     """
-    return list(STAGE_RULES.get(stage) or stage_files(config)[stage])
+    if stage in config.gmm or stage in config.nnet:
+        return [f"train_{stage}"]
+    if stage == "align":
+        return [f"{verb}_{rung}" for rung in config.gmm for verb in ("align", "export")]
+    return list(STAGE_RULES[stage])
+
+
+def gmm_files(root: str) -> dict[str, str]:
+    """What training a rung writes, with wildcards for split and rung."""
+    folder = f"{root}/{{split}}/{{rung}}"
+    return {
+        "hmm": f"{folder}/hmm.json",
+        "gmm": f"{folder}/gmm.safetensors",
+        "transform": f"{folder}/transform.safetensors",
+        "history": f"{folder}/log.jsonl",
+    }
+
+
+def alignment_files(root: str) -> dict[str, str]:
+    """What aligning with a rung writes, with wildcards for split and rung."""
+    folder = f"{root}/{{split}}/{{rung}}/alignment"
+    return {
+        "ark": f"{folder}/transition_ids.ark",
+        "scp": f"{folder}/transition_ids.scp",
+        "scores": f"{folder}/scores.tsv",
+        "fmllr": f"{folder}/fmllr.ark",
+    }
+
+
+def nnet_files(root: str) -> dict[str, str]:
+    """What training a network writes, with wildcards for split and net."""
+    folder = f"{root}/{{split}}/{{net}}"
+    return {
+        "model": f"{folder}/model.safetensors",
+        "description": f"{folder}/model.json",
+        "hmm": f"{folder}/hmm.json",
+        "history": f"{folder}/log.jsonl",
+    }
 
 
 def loglikes(config: Config, folder: str, model: str, grammar: str) -> str:

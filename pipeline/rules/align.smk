@@ -1,72 +1,82 @@
-# A trained rung -> one transition-id a frame of its training set.
+# A trained rung -> one transition-id a frame of its training set, and forms that others read.
+#
+# rejected.tsv (utterances that cannot be aligned) is not declared: it must survive a failure.
 
 
-rule align_gmm:
-    # rejected.tsv (utterances that cannot be aligned) is not declared: it must survive a failure.
-    input:
-        rules.prepare_lang.output,
-        rules.merge_features.input.shards,
-        rules.train_gmm.output,
-        lang=rules.prepare_lang.output.lang,
-        cuts=f"{ROOT}/{{split}}/data/train/cuts.jsonl.gz",
-        cmvn=f"{ROOT}/{{split}}/data/train/cmvn.ark",
-        hmm=rules.train_gmm.output.hmm,
-    output:
-        ark=f"{ROOT}/{{split}}/{{rung}}/alignment/transition_ids.ark",
-        scp=f"{ROOT}/{{split}}/{{rung}}/alignment/transition_ids.scp",
-        scores=f"{ROOT}/{{split}}/{{rung}}/alignment/scores.tsv",
-        fmllr=f"{ROOT}/{{split}}/{{rung}}/alignment/fmllr.ark",
-    log:
-        f"{ROOT}/logs/{{split}}/{{rung}}/align.log",
-    benchmark:
-        f"{ROOT}/benchmarks/{{split}}/{{rung}}/align.tsv"
-    conda:
-        "../../environment.yml"
-    threads: 2
-    resources:
-        mem_mb=4000,
-        runtime=60,
-    params:
-        lang_dir=subpath(input.lang, parent=True),
-        model_dir=subpath(input.hmm, parent=True),
-        options=to_json(RECIPE.align),
-        output_dir=subpath(output.ark, parent=True),
-        code=CODE.of("pipeline.bin.align_gmm"),
-    shell:
-        "python -m pipeline.bin.align_gmm --lang {params.lang_dir:q} --cuts {input.cuts:q}"
-        " --cmvn {input.cmvn:q} --model-dir {params.model_dir:q} --options {params.options:q}"
-        " --num-threads {threads} --output-dir {params.output_dir:q} &> {log:q}"
+for rung in RECIPE.gmm:
+
+    rule:
+        name:
+            f"align_{rung}"
+        input:
+            rules.prepare_lang.output,
+            rules.merge_features.input.shards,
+            list(GMM.values()),
+            lang=rules.prepare_lang.output.lang,
+            cuts=f"{ROOT}/{{split}}/data/train/cuts.jsonl.gz",
+            cmvn=f"{ROOT}/{{split}}/data/train/cmvn.ark",
+            hmm=GMM["hmm"],
+        output:
+            **ALIGNMENT,
+        log:
+            f"{ROOT}/logs/{{split}}/{{rung}}/align.log",
+        benchmark:
+            f"{ROOT}/benchmarks/{{split}}/{{rung}}/align.tsv"
+        wildcard_constraints:
+            rung=rung,
+        conda:
+            "../../environment.yml"
+        threads: 2
+        resources:
+            mem_mb=4000,
+            runtime=60,
+        params:
+            lang_dir=subpath(input.lang, parent=True),
+            model_dir=subpath(input.hmm, parent=True),
+            options=to_json(RECIPE.align),
+            output_dir=subpath(output.ark, parent=True),
+            code=CODE.of("pipeline.bin.align_gmm"),
+        shell:
+            "python -m pipeline.bin.align_gmm --lang {params.lang_dir:q} --cuts {input.cuts:q}"
+            " --cmvn {input.cmvn:q} --model-dir {params.model_dir:q} --options {params.options:q}"
+            " --num-threads {threads} --output-dir {params.output_dir:q} &> {log:q}"
 
 
-rule export_alignment:
-    input:
-        rules.prepare_lang.output,
-        lang=rules.prepare_lang.output.lang,
-        hmm=rules.train_gmm.output.hmm,
-        ark=rules.align_gmm.output.ark,
-        alignment=rules.align_gmm.output.scp,
-        cuts=f"{ROOT}/{{split}}/data/train/cuts.jsonl.gz",
-    output:
-        phones=f"{ROOT}/{{split}}/{{rung}}/alignment/phones.ctm",
-        words=f"{ROOT}/{{split}}/{{rung}}/alignment/words.ctm",
-        textgrids=f"{ROOT}/{{split}}/{{rung}}/alignment/textgrids.zip",
-        supervisions=f"{ROOT}/{{split}}/{{rung}}/alignment/supervisions.jsonl.gz",
-    log:
-        f"{ROOT}/logs/{{split}}/{{rung}}/export.log",
-    benchmark:
-        f"{ROOT}/benchmarks/{{split}}/{{rung}}/export.tsv"
-    conda:
-        "../../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=30,
-    params:
-        lang_dir=subpath(input.lang, parent=True),
-        frame_shift_ms=RECIPE.features.frame_shift_ms,
-        output_dir=subpath(output.phones, parent=True),
-        code=CODE.of("pipeline.bin.export_alignment"),
-    shell:
-        "python -m pipeline.bin.export_alignment --alignment {input.alignment:q}"
-        " --hmm {input.hmm:q} --lang {params.lang_dir:q} --cuts {input.cuts:q}"
-        " --frame-shift-ms {params.frame_shift_ms} --output-dir {params.output_dir:q} &> {log:q}"
+for rung in RECIPE.gmm:
+
+    rule:
+        name:
+            f"export_{rung}"
+        input:
+            rules.prepare_lang.output,
+            lang=rules.prepare_lang.output.lang,
+            hmm=GMM["hmm"],
+            ark=ALIGNMENT["ark"],
+            alignment=ALIGNMENT["scp"],
+            cuts=f"{ROOT}/{{split}}/data/train/cuts.jsonl.gz",
+        output:
+            phones=f"{ROOT}/{{split}}/{{rung}}/alignment/phones.ctm",
+            words=f"{ROOT}/{{split}}/{{rung}}/alignment/words.ctm",
+            textgrids=f"{ROOT}/{{split}}/{{rung}}/alignment/textgrids.zip",
+            supervisions=f"{ROOT}/{{split}}/{{rung}}/alignment/supervisions.jsonl.gz",
+        log:
+            f"{ROOT}/logs/{{split}}/{{rung}}/export.log",
+        benchmark:
+            f"{ROOT}/benchmarks/{{split}}/{{rung}}/export.tsv"
+        wildcard_constraints:
+            rung=rung,
+        conda:
+            "../../environment.yml"
+        threads: 1
+        resources:
+            mem_mb=2000,
+            runtime=30,
+        params:
+            lang_dir=subpath(input.lang, parent=True),
+            frame_shift_ms=RECIPE.features.frame_shift_ms,
+            output_dir=subpath(output.phones, parent=True),
+            code=CODE.of("pipeline.bin.export_alignment"),
+        shell:
+            "python -m pipeline.bin.export_alignment --alignment {input.alignment:q}"
+            " --hmm {input.hmm:q} --lang {params.lang_dir:q} --cuts {input.cuts:q}"
+            " --frame-shift-ms {params.frame_shift_ms} --output-dir {params.output_dir:q} &> {log:q}"

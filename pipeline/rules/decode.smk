@@ -4,8 +4,8 @@
 rule nnet_loglikes:
     input:
         rules.merge_features.input.shards,
-        rules.train_nnet.output,
-        model=rules.train_nnet.output.model,
+        list(NNET.values()),
+        model=NNET["model"],
         cuts=f"{ROOT}/{{split}}/data/test/cuts.jsonl.gz",
         cmvn=f"{ROOT}/{{split}}/data/test/cmvn.ark",
     output:
@@ -33,8 +33,8 @@ rule nnet_loglikes:
 rule gmm_loglikes:
     input:
         rules.merge_features.input.shards,
-        rules.train_gmm.output,
-        hmm=rules.train_gmm.output.hmm,
+        list(GMM.values()),
+        hmm=GMM["hmm"],
         cuts=f"{ROOT}/{{split}}/data/test/cuts.jsonl.gz",
         cmvn=f"{ROOT}/{{split}}/data/test/cmvn.ark",
     output:
@@ -63,10 +63,10 @@ rule adapted_loglikes:
     # A first search finds the words by which each speaker's fMLLR transform is estimated.
     input:
         rules.merge_features.input.shards,
-        rules.train_gmm.output,
+        list(GMM.values()),
         rules.prepare_lang.output,
         lang=rules.prepare_lang.output.lang,
-        hmm=rules.train_gmm.output.hmm,
+        hmm=GMM["hmm"],
         graph=f"{ROOT}/{{split}}/graph/{{rung}}/{{grammar}}/HCLG.fst",
         summary=f"{ROOT}/{{split}}/graph/{{rung}}/{{grammar}}/graph.json",
         cuts=f"{ROOT}/{{split}}/data/test/cuts.jsonl.gz",
@@ -101,13 +101,13 @@ rule adapted_nnet_loglikes:
     # The rung that aligned the network's training data also adapts its test speakers.
     input:
         rules.merge_features.input.shards,
-        rules.train_nnet.output,
+        list(NNET.values()),
         unpack(
             lambda wildcards: adaptation_files(
                 RECIPE, f"{ROOT}/{wildcards.split}", wildcards.net, wildcards.grammar
             )
         ),
-        model=rules.train_nnet.output.model,
+        model=NNET["model"],
         cuts=f"{ROOT}/{{split}}/data/test/cuts.jsonl.gz",
         cmvn=f"{ROOT}/{{split}}/data/test/cmvn.ark",
     output:

@@ -1,42 +1,42 @@
 # Alignments -> a hybrid network.
+#
+# No digest of the code here: hours of training should not be lost to an edit; force the stage
+# to train again. Checkpoints are not declared, so that they survive a failure and training
+# resumes from them.
 
 
-rule train_nnet:
-    # No digest of the code here: hours of training should not be lost to an edit; force the stage
-    # to train again. Checkpoints are not declared, so that they survive a failure and training
-    # resumes from them.
-    input:
-        unpack(
-            lambda wildcards: start_files(
-                RECIPE, f"{ROOT}/{wildcards.split}", wildcards.net
-            )
-        ),
-        rules.merge_features.input.shards,
-        cuts=f"{ROOT}/{{split}}/data/train/cuts.jsonl.gz",
-        cmvn=f"{ROOT}/{{split}}/data/train/cmvn.ark",
-    output:
-        model=f"{ROOT}/{{split}}/{{net}}/model.safetensors",
-        description=f"{ROOT}/{{split}}/{{net}}/model.json",
-        hmm=f"{ROOT}/{{split}}/{{net}}/hmm.json",
-        history=f"{ROOT}/{{split}}/{{net}}/log.jsonl",
-    log:
-        f"{ROOT}/logs/{{split}}/{{net}}/train.log",
-    benchmark:
-        f"{ROOT}/benchmarks/{{split}}/{{net}}/train.tsv"
-    conda:
-        "../../environment.yml"
-    threads: lambda wildcards: RECIPE.nnet[wildcards.net].training.num_threads
-    resources:
-        mem_mb=4000,
-        runtime=1440,
-    params:
-        options=lambda wildcards: to_json(RECIPE.nnet[wildcards.net]),
-        mfcc=to_json(RECIPE.features, exclude=["num_shards"]),
-        adaptation=lambda wildcards, input: adaptation_arguments(input),
-        seed=RECIPE.seed,
-        output_dir=subpath(output.model, parent=True),
-    shell:
-        "python -m pipeline.bin.train_nnet --cuts {input.cuts:q} --cmvn {input.cmvn:q}"
-        " --alignment {input.alignment:q} --hmm {input.hmm:q}"
-        " {params.adaptation} --mfcc {params.mfcc:q} --options {params.options:q} --seed {params.seed} --output-dir {params.output_dir:q}"
-        " &> {log:q}"
+for net in RECIPE.nnet:
+
+    rule:
+        name:
+            f"train_{net}"
+        input:
+            rules.merge_features.input.shards,
+            **start_files(RECIPE, f"{ROOT}/{{split}}", net),
+            cuts=f"{ROOT}/{{split}}/data/train/cuts.jsonl.gz",
+            cmvn=f"{ROOT}/{{split}}/data/train/cmvn.ark",
+        output:
+            **NNET,
+        log:
+            f"{ROOT}/logs/{{split}}/{{net}}/train.log",
+        benchmark:
+            f"{ROOT}/benchmarks/{{split}}/{{net}}/train.tsv"
+        wildcard_constraints:
+            net=net,
+        conda:
+            "../../environment.yml"
+        threads: RECIPE.nnet[net].training.num_threads
+        resources:
+            mem_mb=4000,
+            runtime=1440,
+        params:
+            options=to_json(RECIPE.nnet[net]),
+            mfcc=to_json(RECIPE.features, exclude=["num_shards"]),
+            adaptation=lambda wildcards, input: adaptation_arguments(input),
+            seed=RECIPE.seed,
+            output_dir=subpath(output.model, parent=True),
+        shell:
+            "python -m pipeline.bin.train_nnet --cuts {input.cuts:q} --cmvn {input.cmvn:q}"
+            " --alignment {input.alignment:q} --hmm {input.hmm:q}"
+            " {params.adaptation} --mfcc {params.mfcc:q} --options {params.options:q} --seed {params.seed} --output-dir {params.output_dir:q}"
+            " &> {log:q}"

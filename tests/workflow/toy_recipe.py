@@ -9,18 +9,20 @@ from pathlib import Path
 
 from pipeline.workflow import program_environment
 
+SHORT = "num_iterations: 5, realign_iterations: [1, 2, 3, 4], max_increase_iteration: 4"
+TIED = f"{SHORT}, num_leaves: 60, num_gaussians: 150"
 CHANGES = (
-    "corpus.options={num_train: 30, num_test: 6, num_test_voices: 2, max_digits: 3}",
+    "corpus.options={num_train: 40, num_test: 6, num_test_voices: 2, max_digits: 3}",
     "features.num_shards=2",
-    "gmm.mono={num_iterations: 6, max_increase_iteration: 4, num_gaussians: 80}",
-    "gmm.mono.realign_iterations=[1, 2, 3, 4, 5]",
+    f"gmm.mono={{{SHORT}, num_gaussians: 100}}",
+    f"gmm.tri1={{{TIED}}}",
+    f"gmm.tri2b={{{TIED}, mllt_iterations: [2]}}",
+    f"gmm.tri3b={{{TIED}, fmllr_iterations: [2]}}",
     "nnet.lstm.model={num_layers: 1, hidden_dim: 16}",
-    "nnet.lstm.training={num_epochs: 2, num_threads: 1}",
-    # Beside the demo's network on adapted features, one on cepstra.
-    "nnet.plain={alignment: mono, model: {num_layers: 1, hidden_dim: 16}}",
-    "nnet.plain.training={num_epochs: 2, num_threads: 1}",
-    "decode={beam: 20, lattice_beam: 4, lm_weights: [10, 12], insertion_penalties: [0]}",
+    "nnet.lstm.training={num_epochs: 2, average_last: 1}",
+    "decode={beam: 30, lattice_beam: 4, lm_weights: [10, 12], insertion_penalties: [0]}",
 )
+NUM_WORDS = 18  # of the test set: 6 utterances of 3 digits
 
 
 def hybrid(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
