@@ -23,7 +23,7 @@ help:
 	@echo "make clean  remove environments, caches and the demo's results"
 
 demo: $(MAIN) $(K2)
-	@$(BIN)/hybrid run demo
+	@$(BIN)/python -m pipeline.cli run demo
 
 setup: $(MAIN) $(K2) $(DEV)
 
@@ -31,10 +31,10 @@ test: lint $(K2)
 	$(BIN)/python -m pytest
 
 lint: $(MAIN) $(DEV)
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/snakefmt --check Snakefile pipeline/rules/*.smk
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy
+	$(BIN)/python -m snakefmt --check Snakefile pipeline/rules/*.smk
 	$(BIN)/python -m snakemake --lint
 
 $(MAIN):
