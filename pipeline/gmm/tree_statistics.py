@@ -34,14 +34,17 @@ class TreeStatistics:
 def log_likelihood(stats: NDArray[np.float64]) -> NDArray[np.float64]:
     """Log-likelihood of data under its own single Gaussian: (…, 1 + 2D) -> (…,).
 
-    -½ n (D (1 + log 2π) + Σ log σ²), σ² floored at 0.01; 0 where nothing was seen.
+    -½ n (D log 2π + Σ log σ² + Σ s²/σ²), s² the variance and σ² the same, floored at 0.01; 0 where
+    nothing was seen.
     """
     dim = (stats.shape[-1] - 1) // 2
     count = stats[..., 0]
     safe = np.maximum(count, 1e-10)[..., None]
     mean = stats[..., 1 : 1 + dim] / safe
-    variance = np.maximum(stats[..., 1 + dim :] / safe - mean**2, VARIANCE_FLOOR)
-    value = -0.5 * count * (dim * (1 + np.log(2 * np.pi)) + np.log(variance).sum(axis=-1))
+    variance = stats[..., 1 + dim :] / safe - mean**2
+    floored = np.maximum(variance, VARIANCE_FLOOR)
+    terms = np.log(2 * np.pi * floored) + variance / floored
+    value = -0.5 * count * terms.sum(axis=-1)
     result: NDArray[np.float64] = np.where(count > 1e-6, value, 0.0)
     return result
 

@@ -80,4 +80,6 @@ def test_log_likelihood_is_that_of_the_frames_own_gaussian() -> None:
 def test_nothing_seen_has_likelihood_zero_and_variances_are_floored() -> None:
     assert log_likelihood(np.zeros((2, 7))).tolist() == [0, 0]
     same = np.array([10.0, 20.0, 40.0])  # ten times x = 2: variance 0, floored at 0.01
-    assert log_likelihood(same) == pytest.approx(-5 * (1 + np.log(2 * np.pi) + np.log(0.01)))
+    assert log_likelihood(same) == pytest.approx(10 * norm.logpdf(2.0, 2.0, 0.1))
+    near = np.array([2.0, 0.0, 2 * 0.05**2])  # x = 0.05 and -0.05
+    assert log_likelihood(near) == pytest.approx(2 * norm.logpdf(0.05, 0.0, 0.1))

@@ -48,8 +48,9 @@ def plain_log_likelihood(row: Row) -> float:
     total = 0.0
     for d in range(dim):
         mean = row[1 + d] / count
-        variance = max(row[1 + dim + d] / count - mean**2, 0.01)
-        total -= 0.5 * count * (np.log(2 * np.pi) + 1 + np.log(variance))
+        variance = row[1 + dim + d] / count - mean**2
+        floored = max(variance, 0.01)
+        total -= 0.5 * count * (np.log(2 * np.pi * floored) + variance / floored)
     return total
 
 
