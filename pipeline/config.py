@@ -201,6 +201,9 @@ class GraphOptions(Options):
 
     transition_scale: Positive = 1.0
     self_loop_scale: Positive = 0.1
+    # Rung whose training alignment gives pronunciation and silence probabilities; null: as in the
+    # lexicon and lang.silence_probability.
+    pronunciations: Name | None = None
 
 
 class DecodeOptions(Options):
@@ -268,6 +271,8 @@ class Config(Options):
                 raise ValueError(f"nnet.{name}: the name is taken by a GMM rung")
             if net.features == "fmllr" and self.gmm[net.alignment].type != "sat":
                 raise ValueError(f"nnet.{name}.features: fmllr needs an alignment of type sat")
+        if self.graph.pronunciations is not None and self.graph.pronunciations not in self.gmm:
+            raise ValueError(f"graph.pronunciations: no rung '{self.graph.pronunciations}' in gmm")
         for name in self.models or ():
             if name not in self.gmm and name not in self.nnet:
                 raise ValueError(f"models: no GMM rung or network is called '{name}'")

@@ -133,6 +133,11 @@ def stage_files(config: Config) -> dict[str, list[str]]:
         "graph": [
             *(f"{root}/lang/grammars/{grammar}/G.fst" for grammar in config.grammars),
             *(
+                f"{folder}/{config.graph.pronunciations}/lang/lang.json"
+                for folder in folders
+                if config.graph.pronunciations is not None
+            ),
+            *(
                 f"{folder}/graph/{model}/{grammar}/HCLG.fst"
                 for folder, model in cells
                 for grammar in config.grammars
@@ -169,6 +174,8 @@ def stage_rules(config: Config, stage: str) -> list[str]:
         return [f"train_{stage}"]
     if stage == "align":
         return [f"{verb}_{rung}" for rung in config.gmm for verb in ("align", "export")]
+    if stage == "graph" and config.graph.pronunciations is not None:
+        return [*STAGE_RULES[stage], "estimate_pronunciations"]
     return list(STAGE_RULES[stage])
 
 
@@ -192,6 +199,27 @@ def alignment_files(root: str) -> dict[str, str]:
         "scores": f"{folder}/scores.tsv",
         "fmllr": f"{folder}/fmllr.ark",
     }
+
+
+def lang_files(folder: str) -> dict[str, str]:
+    """What a folder of a lang holds."""
+    return {
+        "lang": f"{folder}/lang.json",
+        "phones": f"{folder}/phones.txt",
+        "words": f"{folder}/words.txt",
+        "lexicon": f"{folder}/lexicon.txt",
+    }
+
+
+def graph_lang(config: Config, split: str) -> dict[str, str]:
+    """The lang of the decoding graphs: the recipe's, or with probabilities from a rung's alignment.
+
+    The symbols of both are the same.
+    """
+    rung = config.graph.pronunciations
+    return lang_files(
+        f"{config.root}/lang" if rung is None else f"{config.root}/{split}/{rung}/lang"
+    )
 
 
 def nnet_files(root: str) -> dict[str, str]:

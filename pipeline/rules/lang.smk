@@ -5,10 +5,7 @@ rule prepare_lang:
     input:
         lexicon=rules.prepare_data.output.lexicon,
     output:
-        lang=f"{ROOT}/lang/lang.json",
-        phones=f"{ROOT}/lang/phones.txt",
-        words=f"{ROOT}/lang/words.txt",
-        lexicon=f"{ROOT}/lang/lexicon.txt",
+        **lang_files(f"{ROOT}/lang"),
     log:
         f"{ROOT}/logs/lang.log",
     benchmark:

@@ -61,6 +61,20 @@ def test_the_whole_ladder_with_an_adapted_rung(tmp_path: Path) -> None:
     assert counts["decode_k2"] == "5"
 
 
+def test_graphs_take_the_probabilities_of_a_rung(tmp_path: Path) -> None:
+    settings = ("--config", 'graph={"pronunciations": "tri1"}', "models=[mono, tri3b]")
+    result = dry_run(tmp_path, *settings)
+    assert result.returncode == 0, result.stdout + result.stderr
+    jobs = re.findall(r"^rule (\w+):\n    input: (.*)\n    output: (.*)$", result.stdout, re.M)
+    (estimate,) = [job for job in jobs if job[0] == "estimate_pronunciations"]
+    assert "exp/demo/official/tri1/alignment/transition_ids.scp" in estimate[1].split(", ")
+    graphs = [job[1].split(", ") for job in jobs if job[0] == "make_graph"]
+    assert len(graphs) == 2
+    for inputs in graphs:
+        assert set(estimate[2].split(", ")) <= set(inputs)
+        assert "exp/demo/lang/lang.json" not in inputs
+
+
 @pytest.mark.parametrize(
     ("setting", "said"),
     [
@@ -68,6 +82,7 @@ def test_the_whole_ladder_with_an_adapted_rung(tmp_path: Path) -> None:
         ('nnet={"lstm": {"modle": {}}}', "nnet.lstm.modle: unknown key"),
         ("trian=1", "trian: unknown key"),
         ("seed=one", "seed: "),
+        ('graph={"pronunciations": "tri9"}', "graph.pronunciations: no rung 'tri9' in gmm"),
         ('features={"num_ceps": 0}', "features.num_ceps: "),
     ],
 )

@@ -105,6 +105,13 @@ def test_stages_in_the_order_of_the_flow(folder: Path) -> None:
 def test_a_stage_is_its_rules(folder: Path) -> None:
     config = load_recipe({"recipe": "toy"}, folder)
     assert stage_rules(config, "graph") == ["make_grammar", "make_graph"]
+    changed = load_recipe({"recipe": "toy", "graph": {"pronunciations": "tri"}}, folder)
+    assert stage_rules(changed, "graph") == [
+        *("make_grammar", "make_graph", "estimate_pronunciations"),
+    ]
+    assert {"exp/toy/a/tri/lang/lang.json", "exp/toy/b/tri/lang/lang.json"} == set(
+        stage_files(changed)["graph"]
+    ) - set(stage_files(config)["graph"])
     assert stage_rules(config, "net") == ["train_net"]
     assert stage_rules(config, "tri") == ["train_tri"]
     assert stage_rules(config, "align")[:2] == ["align_mono", "export_mono"]
