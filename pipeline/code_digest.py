@@ -27,6 +27,7 @@ class CodeDigests:
         self.root = root
         self.cache = cache
         self._modules: dict[str, Entry] = {}
+        self._files: dict[str, Path | None] = {}
         self._known: dict[str, Entry] = _read(cache) if cache else {}
         self._used: dict[str, Entry] = {}
 
@@ -62,11 +63,11 @@ class CodeDigests:
             return
 
     def _file(self, module: str) -> Path | None:
-        path = self.root.joinpath(*module.split("."))
-        if path.with_suffix(".py").is_file():
-            return path.with_suffix(".py")
-        package = path / "__init__.py"
-        return package if package.is_file() else None
+        if module not in self._files:  # asked for some thousand times
+            path = self.root.joinpath(*module.split("."))
+            places = (path.with_suffix(".py"), path / "__init__.py")
+            self._files[module] = next((place for place in places if place.is_file()), None)
+        return self._files[module]
 
     def _module(self, module: str) -> Entry:
         if module not in self._modules:

@@ -1,4 +1,4 @@
-"""pipeline/cli.py: what it makes of its arguments, and mistakes as one line."""
+"""pipeline/cli: what it makes of its arguments, and mistakes as one line."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from pipeline.cli import app, parse_changes, snakemake_command, snakemake_settings, why_failed
+from pipeline.cli import app
+from pipeline.cli.arguments import parse_changes
+from pipeline.cli.running import snakemake_command, snakemake_settings, why_failed
 from pipeline.config import ConfigError
 from pipeline.workflow import REPOSITORY, load_recipe
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cli import parse_changes
+from pipeline.cli.arguments import parse_changes
 from pipeline.workflow import load_recipe, program_environment, stage_files
 from tests.workflow.toy_recipe import CHANGES, NUM_WORDS, hybrid, run_toy
 

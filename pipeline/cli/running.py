@@ -1,76 +1,24 @@
-"""The command `hybrid`: runs recipes and shows their stages; the work itself is Snakemake's."""
+"""Snakemake as `hybrid run` calls it: its command line, and its messages as one line a job."""
 
 from __future__ import annotations
 
 import json
 import os
-import shlex
 import subprocess
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Any
 
 import typer
-import yaml
 
 from pipeline.config import Config, ConfigError
 from pipeline.snakemake_messages import Failed, Finished, Started, events
-from pipeline.workflow import (
-    REPOSITORY,
-    load_recipe,
-    program_environment,
-    stage_files,
-    stage_rules,
-)
+from pipeline.workflow import REPOSITORY, program_environment, stage_files, stage_rules
 
 REASON_WIDTH = 150  # characters
 NUM_LOG_LINES = 15  # shown of the log of a failed job that does not say what was wrong
-
-app = typer.Typer(
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    help="Hybrid speech recognition recipes: from a corpus to word error rates.",
-)
-
-Recipe = Annotated[str, typer.Argument(metavar="RECIPE", help="A folder of recipes/.")]
-Changes = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set", metavar="KEY=VALUE", help="Change the configuration, e.g. decode.beam=12."
-    ),
-]
-
-
-def fail(message: object) -> NoReturn:
-    """Leave with one line."""
-    typer.echo(f"error: {message}", err=True)
-    raise typer.Exit(1)
-
-
-def parse_changes(changes: list[str]) -> dict[str, Any]:
-    """["a.b=1", "a.c=x"] -> {"a": {"b": 1, "c": "x"}}.
-
-    Raises:
-        ConfigError: not of the form key=value, or the value is not YAML.
-    """
-    tree: dict[str, Any] = {}
-    for change in changes:
-        key, equals, text = change.partition("=")
-        *above, last = key.split(".")
-        if not equals or not all([*above, last]):
-            raise ConfigError(f"--set {change}: expected KEY=VALUE, e.g. seed=2 or decode.beam=12")
-        node = tree
-        for name in above:
-            node = node.setdefault(name, {})
-            if not isinstance(node, dict):
-                raise ConfigError(f"--set {change}: {name} was set to a value before")
-        try:
-            node[last] = yaml.safe_load(text)
-        except yaml.YAMLError:
-            raise ConfigError(f"--set {change}: the value is not YAML; quote it") from None
-    return tree
 
 
 def snakemake_settings(recipe: str, changes: dict[str, Any]) -> list[str]:
@@ -191,79 +139,3 @@ def run_snakemake(command: list[str], dry_run: bool, verbose: bool) -> int:
     elif dry_run:
         typer.echo(f"{num_jobs} jobs would run" if num_jobs else "nothing to be done")
     return process.returncode
-
-
-@app.command()
-def run(
-    recipe: Recipe,
-    first: Annotated[
-        str | None,
-        typer.Option(
-            "--from",
-            metavar="STAGE",
-            help="Run this stage and all later ones again; earlier ones only where their results "
-            "are missing or out of date.",
-        ),
-    ] = None,
-    last: Annotated[
-        str | None, typer.Option("--until", metavar="STAGE", help="Run no later stage.")
-    ] = None,
-    force: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--force", metavar="STAGE", help="Run this stage again, and what follows from it."
-        ),
-    ] = None,
-    jobs: Annotated[
-        int | None, typer.Option(min=1, help="Processor cores to use [default: all].")
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", "-n", help="Only say what would run.")
-    ] = False,
-    changes: Changes = None,
-    verbose: Annotated[bool, typer.Option(help="Show all that Snakemake says.")] = False,
-) -> None:
-    """Run a recipe: hybrid run fsdd --from graph --set decode.beam=12."""
-    try:
-        tree = parse_changes(changes or [])
-        config = load_recipe({**tree, "recipe": recipe})
-        command = snakemake_command(config, tree, first, last, force)
-    except ConfigError as error:
-        fail(error)
-    command += ["--cores", str(jobs or "all")] + (["--dry-run"] if dry_run else [])
-    typer.echo(f"$ {shlex.join(command)}")
-    status = run_snakemake(command, dry_run, verbose)
-    if status:
-        raise typer.Exit(status)
-    if not dry_run and last in (None, "report"):
-        show_results(config)
-
-
-def show_results(config: Config) -> None:
-    """Print the table of word error rates, and where the report lies."""
-    subprocess.run(
-        [sys.executable, "-m", "pipeline.bin.print_results", f"{config.root}/report/results.json"],
-        env={**os.environ, **program_environment(os.environ, conda=False)},
-        check=False,
-    )
-
-
-@app.command()
-def stages(recipe: Recipe, changes: Changes = None) -> None:
-    """List a recipe's stages in their order, and what is there of each."""
-    try:
-        config = load_recipe({**parse_changes(changes or []), "recipe": recipe})
-    except ConfigError as error:
-        fail(error)
-    table = stage_files(config)
-    width = max(len(name) for name in table)
-    for name, files in table.items():
-        found = sum(Path(file).is_file() for file in files)
-        state = (
-            "done" if found == len(files) else f"{found} of {len(files)}" if found else "missing"
-        )
-        typer.echo(f"{name:{width}}  {state}")
-
-
-if __name__ == "__main__":
-    app()

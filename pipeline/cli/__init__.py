@@ -1,0 +1,26 @@
+"""The command `hybrid`: runs recipes and shows their stages; the work itself is Snakemake's."""
+
+from __future__ import annotations
+
+import typer
+
+from pipeline.cli import run, stages
+
+EXAMPLES = """Hybrid speech recognition recipes: from a corpus to word error rates.
+
+Examples:
+
+  hybrid run demo                         from the corpus to the report
+
+  hybrid run fsdd --from graph --set decode.beam=12
+
+  hybrid stages fsdd                      what is done, stale or missing
+
+  hybrid new mine --audio wavs --text transcripts.tsv
+"""
+
+app = typer.Typer(
+    name="hybrid", no_args_is_help=True, pretty_exceptions_enable=False, help=EXAMPLES
+)
+app.command()(run.run)
+app.command()(stages.stages)

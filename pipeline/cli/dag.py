@@ -1,0 +1,280 @@
+"""What Snakemake knows of a run, asked in this process: all jobs, and why each would run again."""
+
+from __future__ import annotations
+
+import ast
+import json
+import logging
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline.cli.running import snakemake_settings
+from pipeline.config import Config, ConfigError
+from pipeline.io.errors import UserError, one_line
+from pipeline.workflow import REPOSITORY, stage_files, stage_rules
+
+MAX_CHECKSUM_SIZE = 1_000_000_000  # bytes; as in profiles/default
+NUM_NAMED = 3  # files or options that a reason names; the rest is counted
+VALUE_WIDTH = 40  # characters of an option's value in a reason
+CODE_PARAM = "code"  # of every rule: digest of the code that its program reaches
+
+
+@dataclass
+class JobState:
+    """One job of a run, done or not."""
+
+    rule: str
+    wildcards: dict[str, str]
+    inputs: list[str]
+    outputs: list[str]
+    log: str | None
+    benchmark: str | None
+    threads: int
+    mem_mb: int | None
+    runs: bool  # would run now
+    causes: list[str] = field(default_factory=list)  # why, were no other job to run
+    from_jobs: list[JobState] = field(default_factory=list)  # whose new results make it run
+    needs: list[JobState] = field(default_factory=list)  # jobs that make its inputs
+
+    @property
+    def name(self) -> str:
+        """As in what `hybrid run` prints: train_tri1 official tri1."""
+        return " ".join([self.rule, *self.wildcards.values()])
+
+    @property
+    def missing(self) -> list[str]:
+        """Outputs that are not there."""
+        return [file for file in self.outputs if not Path(file).is_file()]
+
+
+def stage_of_rule(config: Config) -> dict[str, str]:
+    """Rule -> the stage that it belongs to."""
+    return {rule: stage for stage in stage_files(config) for rule in stage_rules(config, stage)}
+
+
+def read_jobs(config: Config, changes: dict[str, Any], rerun: Sequence[str] = ()) -> list[JobState]:
+    """All jobs of a recipe, earlier before later ones.
+
+    Args:
+        changes: tree of --set.
+        rerun: rules that are to run again.
+    Raises:
+        UserError: Snakemake cannot build the graph of jobs.
+    """
+    # Half a second of imports that no other command needs.
+    from snakemake.api import SnakemakeApi
+    from snakemake.exceptions import WorkflowError
+    from snakemake.settings.enums import Quietness
+    from snakemake.settings.types import (
+        ConfigSettings,
+        DAGSettings,
+        OutputSettings,
+        ResourceSettings,
+    )
+
+    logging.getLogger("snakemake").setLevel(logging.CRITICAL)
+    output = OutputSettings(
+        quiet={Quietness.ALL},
+        dryrun=True,
+        enable_file_logging=False,
+        log_level_override=logging.CRITICAL,
+    )
+    try:
+        with SnakemakeApi(output) as api:
+            workflow_api = api.workflow(
+                resource_settings=ResourceSettings(cores=os.cpu_count() or 1),
+                config_settings=ConfigSettings(config=_as_snakemake_reads(config, changes)),
+                snakefile=REPOSITORY / "Snakefile",
+            )
+            workflow_api.dag(
+                DAGSettings(
+                    force_incomplete=True,
+                    forcerun=frozenset(rerun),
+                    max_checksum_file_size=MAX_CHECKSUM_SIZE,
+                )
+            )
+            workflow = workflow_api._workflow
+            workflow._prepare_dag(forceall=False, ignore_incomplete=True, lock_warn_only=True)
+            workflow._build_dag()
+            return _states(workflow)
+    except WorkflowError as error:
+        raise UserError(one_line(error)) from None
+
+
+def _as_snakemake_reads(config: Config, changes: dict[str, Any]) -> dict[str, Any]:
+    """--config through Snakemake's own parser, since numbers inside mappings become text there."""
+    if not changes:
+        return {"recipe": config.recipe}
+    from snakemake.cli import parse_config
+
+    parsed: dict[str, Any] = parse_config(snakemake_settings(config.recipe, changes))
+    return parsed
+
+
+def _states(workflow: Any) -> list[JobState]:
+    dag = workflow.dag
+    running = set(dag.needrun_jobs())
+    states: dict[Any, JobState] = {}
+    for level in dag.toposorted():
+        for job in sorted(level, key=lambda job: (job.rule.name, str(job.wildcards_dict))):
+            if not job.output:
+                continue  # the target `all`
+            needed = [states[other] for other in dag.dependencies[job] if other in states]
+            state = states[job] = JobState(
+                rule=job.rule.name,
+                wildcards={k: str(v) for k, v in job.wildcards_dict.items()},
+                inputs=[str(file) for file in job.input],
+                outputs=[str(file) for file in job.output],
+                log=str(job.log[0]) if job.log else None,
+                benchmark=str(job.benchmark) if job.benchmark else None,
+                threads=int(job.threads),
+                mem_mb=_whole(job.resources.get("mem_mb")),
+                runs=job in running,
+                needs=sorted(needed, key=lambda other: other.name),
+            )
+            if state.runs:
+                state.causes = list(_causes(workflow.persistence, job, dag.reason(job)))
+                state.from_jobs = [other for other in state.needs if other.runs]
+    return list(states.values())
+
+
+def _whole(value: Any) -> int | None:
+    return int(value) if isinstance(value, int | float) else None
+
+
+def _causes(persistence: Any, job: Any, reason: Any) -> Iterator[str]:
+    """What is wrong with the job's own files, options and code, in the order of their weight."""
+    if reason.forced:
+        yield "asked for"
+    missing = sorted(str(file) for file in job.output if not Path(file).is_file())
+    if missing:
+        yield f"missing: {_named(missing)}"
+    if reason.incomplete_output:
+        yield f"left unfinished by a run that was stopped: {_named(reason.incomplete_output)}"
+    updated = reason.updated_input - reason.updated_input_run
+    if updated:
+        yield f"changed input: {_named(updated)}"
+    if missing:
+        return  # records of files that are gone say nothing
+    known = [file for file in job.output if persistence.metadata(file) is not None]
+    if any(persistence.input_changed(job)):
+        yield from _changed_inputs(persistence, job, known)
+    changed = persistence.params_changed(job)
+    if changed:
+        yield from changed_options(
+            {name: _written(persistence, value) for name, value in job.params._allitems() if name},
+            changed.only_old,
+        )
+    if any(persistence.code_changed(job)):
+        yield f"changed command of the rule {job.rule.name}"
+    if any(persistence.software_stack_changed(job)):
+        yield "changed list of packages (environment.yml)"
+
+
+def _changed_inputs(persistence: Any, job: Any, known: list[Any]) -> Iterator[str]:
+    now = {str(file) for file in job.input}
+    before = {file for output in known for file in persistence.input(output) or ()}
+    if now - before:
+        yield f"new input: {_named(now - before)}"
+    if before - now:
+        yield f"input no longer used: {_named(before - now)}"
+
+
+def _written(persistence: Any, value: Any) -> str:
+    return str(persistence._serialize_param(value))
+
+
+def changed_options(now: dict[str, str], before: set[str]) -> Iterator[str]:
+    """Describe changed parameters of a rule.
+
+    Args:
+        now: name of each parameter -> its value, as Snakemake records it (Python's repr).
+        before: recorded values that are no longer there; Snakemake keeps no names with them.
+    """
+    old = [_value(text) for text in sorted(before)]
+    recorded = set(before)
+    new = {name: _value(text) for name, text in now.items() if text not in recorded}
+    mappings = [value for value in old if isinstance(value, dict)]
+    others = [value for value in old if not isinstance(value, dict)]
+    for name, value in new.items():
+        if name == CODE_PARAM:
+            digests = [other for other in others if _is_digest(other)]
+            if digests:
+                others.remove(digests[0])
+                yield "changed code"
+        elif isinstance(value, dict):
+            same = [other for other in mappings if other.keys() & value.keys()]
+            if same:
+                nearest = min(same, key=lambda other: len(_differences(other, value)))
+                mappings.remove(nearest)
+                yield f"changed {name}: {_named(_differences(nearest, value))}"
+        elif len(others) == 1:
+            yield f"changed {name}: {_short(others[0])} → {_short(value)}"
+
+
+def _is_digest(value: Any) -> bool:
+    return isinstance(value, str) and len(value) == 16 and not set(value) - set("0123456789abcdef")
+
+
+def _value(text: str) -> Any:
+    """A recorded parameter: JSON options as a mapping, all else as it was."""
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        value = text
+    if isinstance(value, str) and value.startswith("{"):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    return [
+        f"{key} {_short(before)} → {_short(after)}"
+        for key, before, after in _leaves(old, new)
+        if before != after
+    ]
+
+
+NOTHING = "(not set)"
+
+
+def _leaves(old: Any, new: Any, above: str = "") -> Iterator[tuple[str, Any, Any]]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in dict.fromkeys([*old, *new]):
+            name = f"{above}.{key}" if above else str(key)
+            yield from _leaves(old.get(key, NOTHING), new.get(key, NOTHING), name)
+    else:
+        yield above, old, new
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= VALUE_WIDTH else text[: VALUE_WIDTH - 1] + "…"
+
+
+def _named(things: Iterable[Any]) -> str:
+    listed = sorted(str(thing) for thing in things)
+    more = len(listed) - NUM_NAMED
+    shown = ", ".join(listed[:NUM_NAMED])
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def find_job(jobs: Sequence[JobState], file: str) -> JobState:
+    """The job that writes a file (its outputs, log and benchmark).
+
+    Raises:
+        ConfigError: none does.
+    """
+    for job in jobs:
+        if file in (*job.outputs, job.log, job.benchmark):
+            return job
+    folder = Path(file).parent
+    near = [output for job in jobs for output in job.outputs if Path(output).parent == folder]
+    beside = f"; made in {folder}: {', '.join(near[:6])}" if near else ""
+    raise ConfigError(f"{file}: no job of the recipe writes it{beside}")
