@@ -103,27 +103,48 @@ class AlignOptions(Options):
 
 
 class ModelOptions(Options):
-    """The network."""
+    """The network. A frame of a layer is `frame_subsampling` frames of the input."""
 
-    type: Literal["drnn", "lstm", "lstmp", "blstm"] = "lstm"
-    num_layers: Count = 2
+    type: Literal["drnn", "lstm", "lstmp", "blstm", "lc_blstm", "tdnn_lstm"] = "lstm"
+    num_layers: Count = 2  # recurrent ones
     hidden_dim: Count = 128
-    projection_dim: int | None = None  # lstmp only
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    layer_norm: bool = False
+    projection_dim: int | None = None  # lstmp, which needs it, and tdnn_lstm
+    chunk_frames: Count | None = None  # lc_blstm: centre frames of a chunk
+    right_context: Annotated[int, Field(ge=0)] | None = None  # lc_blstm: frames seen after a chunk
+    # tdnn_lstm: for each recurrent layer, the dilations d of the TDNN layers before it, each of
+    # which reads frames (-d, 0, d); Kaldi's run_tdnn_lstm recipes have 1 at first, then 3.
+    tdnn_dilations: tuple[tuple[Count, ...], ...] | None = None
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0  # after every layer
+    layer_norm: bool = False  # after every layer; in TDNN layers instead of batch normalisation
     norm_vars: bool = False  # divide by each speaker's standard deviation, beside its mean
     splice_context: Annotated[int, Field(ge=0)] = 0  # input frames each side
     deltas: Annotated[int, Field(ge=0, le=2)] = 0  # order of delta features appended
     target_delay: Annotated[int, Field(ge=0)] = 0  # frames the output lags the input (not blstm)
+    # Layers run on every so-manyth frame; what lies between is seen through splice_context.
+    frame_subsampling: Annotated[int, Field(ge=1, le=10)] = 1
 
     @model_validator(mode="after")
     def _fits_type(self) -> ModelOptions:
-        if (self.type == "lstmp") != (self.projection_dim is not None):
-            raise ValueError("'projection_dim' belongs to type lstmp, and lstmp needs it")
+        if self.type == "lstmp" and self.projection_dim is None:
+            raise ValueError("type lstmp needs 'projection_dim'")
+        if self.type not in ("lstmp", "tdnn_lstm") and self.projection_dim is not None:
+            raise ValueError("'projection_dim' belongs to types lstmp and tdnn_lstm")
         if self.projection_dim is not None and not 0 < self.projection_dim < self.hidden_dim:
             raise ValueError("'projection_dim' must be above 0 and below 'hidden_dim'")
-        if self.type == "blstm" and self.target_delay:
-            raise ValueError("'target_delay' is for networks that see no future; a blstm does")
+        if self.type in ("blstm", "lc_blstm") and self.target_delay:
+            raise ValueError(f"'target_delay' is for networks that see no future; {self.type} does")
+        for name, kind in (
+            ("chunk_frames", "lc_blstm"),
+            ("right_context", "lc_blstm"),
+            ("tdnn_dilations", "tdnn_lstm"),
+        ):
+            if (self.type == kind) != (getattr(self, name) is not None):
+                raise ValueError(f"'{name}' belongs to type {kind}, and {kind} needs it")
+        if self.tdnn_dilations is not None and len(self.tdnn_dilations) != self.num_layers:
+            raise ValueError(
+                f"'tdnn_dilations' has {len(self.tdnn_dilations)} lists; one for each of the "
+                f"{self.num_layers} recurrent layers"
+            )
         return self
 
 

@@ -33,6 +33,11 @@ class FrontEnd(nn.Module):
         self.register_buffer("mean", torch.zeros(self.dim), persistent=False)
         self.register_buffer("scale", torch.ones(self.dim), persistent=False)
 
+    @property
+    def right_context(self) -> int:
+        """Frames after t that the network input of t is made from."""
+        return self.splice_context + len(self.filters[-1]) // 2
+
     def add_deltas(self, features: Tensor) -> Tensor:
         """(N, T, F) -> (N, T, F * (deltas + 1))."""
         if len(self.filters) == 1:

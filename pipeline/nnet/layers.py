@@ -23,13 +23,27 @@ class Lengths:
         self.num_frames = num_frames
 
     @cached_property
+    def real(self) -> Tensor:
+        """(N, T) bool: frames that are not padding."""
+        time = torch.arange(self.num_frames, device=self.lengths.device)
+        return time < self.lengths.unsqueeze(1)
+
+    @cached_property
     def reversal(self) -> Tensor:
         """(N * T,) places in the flattened batch that reverse each utterance; its own inverse."""
         time = torch.arange(self.num_frames, device=self.lengths.device)
         ends = self.lengths.unsqueeze(1)
-        reversed_time = torch.where(time < ends, ends - 1 - time, time)  # [N, T]
+        return self._places(torch.where(time < ends, ends - 1 - time, time))
+
+    @cached_property
+    def held(self) -> Tensor:
+        """(N * T,) places in the flattened batch that repeat each last frame in the padding."""
+        time = torch.arange(self.num_frames, device=self.lengths.device)
+        return self._places(torch.minimum(time, (self.lengths.unsqueeze(1) - 1).clamp(min=0)))
+
+    def _places(self, time: Tensor) -> Tensor:
         rows = torch.arange(len(self.lengths), device=self.lengths.device).unsqueeze(1)
-        return (rows * self.num_frames + reversed_time).flatten()
+        return (rows * self.num_frames + time).flatten()
 
 
 class _Reverse(torch.autograd.Function):
@@ -50,6 +64,11 @@ class _Reverse(torch.autograd.Function):
 def reverse(frames: Tensor, lengths: Lengths) -> Tensor:
     """(N, T, H) -> (N, T, H): each utterance reversed in time, its padding left in place."""
     return _Reverse.apply(frames.contiguous(), lengths.reversal)
+
+
+def hold_last(frames: Tensor, lengths: Lengths) -> Tensor:
+    """(N, T, H) -> (N, T, H): after the end of each utterance its last frame repeats."""
+    return frames.flatten(0, 1).index_select(0, lengths.held).view_as(frames)
 
 
 def _cell(kind: str, input_dim: int, hidden_dim: int, projection_dim: int | None) -> nn.RNNBase:
@@ -74,7 +93,7 @@ class RecurrentLayer(nn.Module):
         layer_norm: bool = False,
         dropout: float = 0.0,
     ) -> None:
-        """`kind` as ModelOptions.type; `hidden_dim` is that of one direction."""
+        """`kind`: drnn, lstm, lstmp or blstm; `hidden_dim` is that of one direction."""
         super().__init__()
         self.forward_cell = _cell(kind, input_dim, hidden_dim, projection_dim)
         self.backward_cell = (

@@ -8,16 +8,26 @@ from torch.nn import functional
 
 from pipeline.nnet.batches import IGNORED, Batch, FrameStore
 from pipeline.nnet.model import AcousticModel
+from pipeline.nnet.subsampling import sample_targets
 
 EVALUATION_FRAMES = 8000  # padded frames in a batch without gradients
 
 
-def batch_loss(model: AcousticModel, batch: Batch, label_smoothing: float = 0.0) -> Tensor:
-    """Mean cross-entropy (nats) over the frames of a batch that have a target."""
-    logits = model(batch.features, batch.lengths)
+def batch_loss(
+    model: AcousticModel, batch: Batch, label_smoothing: float = 0.0, epoch: int = 0
+) -> Tensor:
+    """Mean cross-entropy (nats) over the frames of a batch that have a target.
+
+    With frame subsampling that is one frame of each block, another one in each `epoch`.
+    """
+    factor, targets = model.options.frame_subsampling, batch.targets
+    offset = epoch % factor
+    logits = model(batch.features, batch.lengths, offset)
+    if factor > 1:
+        targets = sample_targets(targets, batch.lengths, factor, offset)
     return functional.cross_entropy(
         logits.flatten(0, 1),
-        batch.targets.flatten(),
+        targets.flatten(),
         ignore_index=IGNORED,
         label_smoothing=label_smoothing,
     )
@@ -25,7 +35,10 @@ def batch_loss(model: AcousticModel, batch: Batch, label_smoothing: float = 0.0)
 
 @torch.inference_mode()
 def evaluate(model: AcousticModel, store: FrameStore) -> tuple[float, float]:
-    """Mean cross-entropy (nats a frame) and share of frames whose best pdf_id is the target."""
+    """Mean cross-entropy (nats a frame) and share of frames whose best pdf_id is the target.
+
+    Over all frames that have a target, at their full rate even with frame subsampling.
+    """
     model.eval()
     loss, correct, frames = 0.0, 0, 0
     for indices in store.batches_by_length(EVALUATION_FRAMES):
@@ -36,7 +49,7 @@ def evaluate(model: AcousticModel, store: FrameStore) -> tuple[float, float]:
             logits, targets, ignore_index=IGNORED, reduction="sum"
         ).item()
         correct += int((logits.argmax(dim=1) == targets).sum())
-        frames += batch.num_frames
+        frames += int((targets != IGNORED).sum())
     return loss / frames, correct / frames
 
 

@@ -83,8 +83,11 @@ def make_training_set(
 
 
 def log_priors(pdfs: npt.NDArray[np.int64], num_pdfs: int) -> npt.NDArray[np.float64]:
-    """(P,) log relative frequency of each pdf_id; one frame is added to each, so none is zero."""
-    counts = np.bincount(pdfs, minlength=num_pdfs) + 1.0
+    """(P,) log relative frequency of each pdf_id; one frame is added to each, so none is zero.
+
+    Negative entries of `pdfs` stand for frames without a target and are not counted.
+    """
+    counts = np.bincount(pdfs[pdfs >= 0], minlength=num_pdfs) + 1.0
     return np.log(counts / counts.sum())
 
 

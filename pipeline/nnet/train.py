@@ -169,7 +169,7 @@ def train(
                 ),
             )
             optimizer.zero_grad(set_to_none=True)
-            loss = batch_loss(model, batch, settings.label_smoothing)
+            loss = batch_loss(model, batch, settings.label_smoothing, sampler.epoch)
             loss.backward()
             clipping = clipper()
             if not clipping.skipped:

@@ -6,21 +6,31 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from pipeline.config import ModelOptions
 from pipeline.nnet.batches import FrameStore
-from pipeline.nnet.layers import Lengths, RecurrentLayer, reverse
+from pipeline.nnet.layers import Lengths, RecurrentLayer, hold_last, reverse
 from pipeline.nnet.model import AcousticModel
 from tests.nnet.toy_data import DIM, NUM_PDFS, feature_set
 
+TDNN: dict[str, Any] = {"type": "tdnn_lstm", "tdnn_dilations": [[1], [1, 2]]}
 KINDS: dict[str, dict[str, Any]] = {
     "drnn": {"type": "drnn"},
     "lstm": {"type": "lstm"},
     "lstmp": {"type": "lstmp", "projection_dim": 4},
     "blstm": {"type": "blstm"},
+    "lc_blstm": {"type": "lc_blstm", "chunk_frames": 4, "right_context": 2},
+    "tdnn_lstm": TDNN,
+    "tdnn_lstm with projection and layer norm": {
+        **TDNN,
+        "projection_dim": 7,
+        "layer_norm": True,
+    },
     "with everything": {
         "type": "blstm",
         "layer_norm": True,
@@ -28,6 +38,10 @@ KINDS: dict[str, dict[str, Any]] = {
         "splice_context": 1,
         "deltas": 2,
     },
+}
+SUBSAMPLED = {
+    f"{kind}, subsampled": {**KINDS[kind], "frame_subsampling": 3, "splice_context": 1}
+    for kind in ("drnn", "lstm", "lstmp", "blstm", "lc_blstm", "tdnn_lstm")
 }
 
 
@@ -37,22 +51,24 @@ def make(**options: Any) -> AcousticModel:
     return AcousticModel(settings, DIM, NUM_PDFS).eval()
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_an_utterance_alone_and_in_a_padded_batch(kind: str) -> None:
-    model = make(**KINDS[kind])
-    store = FrameStore(feature_set([3, 11, 1, 7]))
-    batch = store.pad([0, 1, 2, 3])
+@pytest.mark.parametrize("kind", KINDS | SUBSAMPLED)
+@settings(max_examples=10, deadline=None)
+@given(lengths=st.lists(st.integers(1, 14), min_size=2, max_size=5))
+def test_an_utterance_alone_and_in_a_padded_batch(kind: str, lengths: list[int]) -> None:
+    model = make(**(KINDS | SUBSAMPLED)[kind])
+    store = FrameStore(feature_set(lengths))
+    batch = store.pad(range(len(lengths)))
     together = model(batch.features, batch.lengths)
-    assert together.shape == (4, 11, NUM_PDFS)
-    for i, length in enumerate(store.num_frames):
+    assert together.shape == (len(lengths), max(lengths), NUM_PDFS)
+    for i, length in enumerate(lengths):
         alone = store.pad([i])
         expected = model(alone.features, alone.lengths)[0]
         torch.testing.assert_close(together[i, :length], expected, atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", KINDS | SUBSAMPLED)
 def test_padding_gets_no_gradient_into_the_weights(kind: str) -> None:
-    model = make(**KINDS[kind])
+    model = make(**(KINDS | SUBSAMPLED)[kind])
     batch = FrameStore(feature_set([3, 9])).pad([0, 1])
 
     def gradient(features: torch.Tensor) -> list[torch.Tensor]:
@@ -61,7 +77,7 @@ def test_padding_gets_no_gradient_into_the_weights(kind: str) -> None:
         return list(torch.autograd.grad(loss, list(model.parameters())))
 
     disturbed = batch.features.clone()
-    reach = 5 if kind == "with everything" else 0  # frames that deltas and splicing look ahead
+    reach = model.front_end.right_context  # frames that deltas and splicing look ahead
     disturbed[0, 3 + reach :] += 10.0
     for a, b in zip(gradient(batch.features), gradient(disturbed), strict=True):
         torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-5)
@@ -95,6 +111,12 @@ def test_reverse_and_its_gradient() -> None:
     assert frames.grad.flatten().tolist() == [3, 2, 1, 0, 5, 4, 6, 7]
 
 
+def test_the_last_frame_is_held() -> None:
+    frames = torch.arange(8.0).view(2, 4, 1)
+    held = hold_last(frames, Lengths(torch.tensor([4, 2]), 4))
+    assert held.flatten().tolist() == [0, 1, 2, 3, 4, 5, 5, 5]
+
+
 def test_number_of_parameters_by_hand() -> None:
     # LSTM: 4 gates of (input + hidden + 2 biases) * hidden.
     lstm = 4 * 8 * (DIM + 8 + 2) + 4 * 8 * (8 + 8 + 2) + (8 + 1) * NUM_PDFS
@@ -104,17 +126,27 @@ def test_number_of_parameters_by_hand() -> None:
     assert make(**KINDS["lstmp"]).num_parameters == first + second + (4 + 1) * NUM_PDFS
     drnn = 8 * (DIM + 8 + 2) + 8 * (8 + 8 + 2) + (8 + 1) * NUM_PDFS
     assert make(type="drnn").num_parameters == drnn
+    both = 2 * (4 * 8 * (DIM + 8 + 2) + 4 * 8 * (16 + 8 + 2)) + (16 + 1) * NUM_PDFS
+    assert make(**KINDS["blstm"]).num_parameters == both
+    assert make(**KINDS["lc_blstm"]).num_parameters == both
+    # Two TDNN layers of 8 * (3 * 8 + 1) after the first one, which reads the input.
+    tdnn = 8 * (3 * DIM + 1) + 2 * 8 * (3 * 8 + 1) + 2 * (4 * 8 * (8 + 8 + 2))
+    assert make(**TDNN).num_parameters == tdnn + (8 + 1) * NUM_PDFS
 
 
-def test_only_a_blstm_sees_the_future() -> None:
-    for kind in ("drnn", "lstm", "lstmp", "blstm"):
-        model = make(**KINDS[kind])
-        frames = torch.randn(1, 8, DIM)
-        changed = frames.clone()
-        changed[0, 5:] += 1.0
-        lengths = torch.tensor([8])
-        same = torch.equal(model(frames, lengths)[0, :5], model(changed, lengths)[0, :5])
-        assert same == (kind != "blstm")
+@pytest.mark.parametrize("kind", ["drnn", "lstm", "lstmp", "blstm", "lc_blstm", "tdnn_lstm"])
+def test_every_type_has_dropout_and_layer_norm(kind: str) -> None:
+    frames, lengths = torch.randn(2, 8, DIM), torch.tensor([8, 8])
+    plain = make(**KINDS[kind], layer_norm=True)
+    dropped = make(**KINDS[kind], layer_norm=True, dropout=0.5)
+    norms = [module for module in plain.modules() if isinstance(module, nn.LayerNorm)]
+    assert len(norms) == len(plain.layers)
+    dropped.load_state_dict(plain.state_dict())
+    torch.testing.assert_close(plain(frames, lengths), dropped(frames, lengths))
+    plain.train()
+    torch.testing.assert_close(plain(frames, lengths), plain(frames, lengths))
+    dropped.train()
+    assert not torch.allclose(dropped(frames, lengths), dropped(frames, lengths))
 
 
 @pytest.mark.parametrize(
@@ -124,8 +156,17 @@ def test_only_a_blstm_sees_the_future() -> None:
         {"type": "lstm", "projection_dim": 4},
         {"type": "lstmp", "projection_dim": 8},
         {"type": "blstm", "target_delay": 3},
+        {**KINDS["lc_blstm"], "target_delay": 3},
+        {**KINDS["lc_blstm"], "projection_dim": 4},
+        {"type": "lc_blstm"},
+        {"type": "lc_blstm", "chunk_frames": 4},
+        {"type": "blstm", "chunk_frames": 4},
+        {"type": "tdnn_lstm"},
+        {"type": "tdnn_lstm", "tdnn_dilations": [[1]]},
+        {"type": "lstm", "tdnn_dilations": [[1], [1]]},
     ],
 )
 def test_options_that_do_not_fit_together(options: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError, match=r"projection_dim|target_delay"):
+    names = "projection_dim|target_delay|chunk_frames|right_context|tdnn_dilations"
+    with pytest.raises(ValidationError, match=names):
         ModelOptions.model_validate({"hidden_dim": 8, **options})
