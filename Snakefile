@@ -20,12 +20,14 @@ from pipeline.workflow import (
     lang_files,
     load_recipe,
     loglikes,
+    nnet_alignment_files,
     nnet_files,
     program_environment,
     stage_files,
     start_arguments,
     start_files,
     to_json,
+    training_adaptation_files,
 )
 
 try:
@@ -36,6 +38,7 @@ except ConfigError as error:
 ROOT = RECIPE.root
 STAGES = stage_files(RECIPE)
 GMM, ALIGNMENT, NNET = gmm_files(ROOT), alignment_files(ROOT), nnet_files(ROOT)
+NNET_ALIGNMENT = nnet_alignment_files(ROOT)
 CODE = CodeDigests(
     Path(workflow.basedir), cache=Path(workflow.basedir, ".snakemake", "code.json")
 )

@@ -192,7 +192,9 @@ class TrainOptions(Options):
 class NnetOptions(Options):
     """One hybrid network: whose alignment it learns, its shape, its training."""
 
-    alignment: Name  # the GMM rung that gives pdf-ids and alignments
+    # The GMM rung that gives pdf-ids and alignments, or an earlier network: then the alignment is
+    # that network's own, and pdf-ids, tree and features are those of its rung.
+    alignment: Name
     # cepstra: normalised a speaker. fmllr: the rung's own features (LDA, MLLT and each speaker's
     # fMLLR); the rung must be of type sat, and a first search with it adapts the test speakers.
     features: Literal["cepstra", "fmllr"] = "cepstra"
@@ -285,19 +287,39 @@ class Config(Options):
             if rung.type != "mono" and rung.alignment not in seen:
                 raise ValueError(f"gmm.{name}.alignment: must name an earlier rung, one of {seen}")
             seen.append(name)
+        earlier: list[str] = []
         for name, net in self.nnet.items():
-            if net.alignment not in self.gmm:
-                raise ValueError(f"nnet.{name}.alignment: no rung '{net.alignment}' in gmm")
+            if net.alignment not in [*self.gmm, *earlier]:
+                raise ValueError(
+                    f"nnet.{name}.alignment: no rung '{net.alignment}' in gmm and no such network "
+                    "before this one"
+                )
             if name in self.gmm:
                 raise ValueError(f"nnet.{name}: the name is taken by a GMM rung")
-            if net.features == "fmllr" and self.gmm[net.alignment].type != "sat":
+            if net.features == "fmllr" and self.gmm[self.rung_of(name)].type != "sat":
                 raise ValueError(f"nnet.{name}.features: fmllr needs an alignment of type sat")
+            earlier.append(name)
+        for name in self.aligning_networks:
+            if f"align_{name}" in (*self.gmm, *self.nnet):
+                raise ValueError(f"nnet.{name}: its alignment is called align_{name}; rename that")
         if self.graph.pronunciations is not None and self.graph.pronunciations not in self.gmm:
             raise ValueError(f"graph.pronunciations: no rung '{self.graph.pronunciations}' in gmm")
         for name in self.models or ():
             if name not in self.gmm and name not in self.nnet:
                 raise ValueError(f"models: no GMM rung or network is called '{name}'")
         return self
+
+    def rung_of(self, model: str) -> str:
+        """The GMM rung that a model's pdf-ids, tree and features come from; a rung is its own."""
+        while model in self.nnet:
+            model = self.nnet[model].alignment
+        return model
+
+    @property
+    def aligning_networks(self) -> tuple[str, ...]:
+        """Networks that align the training data for another network, in the order of training."""
+        wanted = {net.alignment for net in self.nnet.values()}
+        return tuple(name for name in self.nnet if name in wanted)
 
     @property
     def decoded_models(self) -> tuple[str, ...]:

@@ -129,7 +129,7 @@ def stage_files(config: Config) -> dict[str, list[str]]:
             for rung in config.gmm
             for name in ("transition_ids.scp", "words.ctm")
         ],
-        **{net: [f"{folder}/{net}/model.json" for folder in folders] for net in config.nnet},
+        **_network_stages(config, folders),
         "graph": [
             *(f"{root}/lang/grammars/{grammar}/G.fst" for grammar in config.grammars),
             *(
@@ -157,6 +157,20 @@ def stage_files(config: Config) -> dict[str, list[str]]:
     return stages
 
 
+def _network_stages(config: Config, folders: list[str]) -> dict[str, list[str]]:
+    """Each network, and after it its alignment where a later network learns that."""
+    stages: dict[str, list[str]] = {}
+    for net in config.nnet:
+        stages[net] = [f"{folder}/{net}/model.json" for folder in folders]
+        if net in config.aligning_networks:
+            stages[f"align_{net}"] = [
+                f"{folder}/{net}/alignment/{name}"
+                for folder in folders
+                for name in ("transition_ids.scp", "words.ctm")
+            ]
+    return stages
+
+
 def files_until(config: Config, stage: str) -> list[str]:
     """Files of a stage and of all earlier ones."""
     stages = stage_files(config)
@@ -172,6 +186,8 @@ def stage_rules(config: Config, stage: str) -> list[str]:
     """
     if stage in config.gmm or stage in config.nnet:
         return [f"train_{stage}"]
+    if stage.removeprefix("align_") in config.aligning_networks:
+        return [stage, stage.replace("align_", "export_", 1)]
     if stage == "align":
         return [f"{verb}_{rung}" for rung in config.gmm for verb in ("align", "export")]
     if stage == "graph" and config.graph.pronunciations is not None:
@@ -222,6 +238,16 @@ def graph_lang(config: Config, split: str) -> dict[str, str]:
     )
 
 
+def nnet_alignment_files(root: str) -> dict[str, str]:
+    """What aligning with a network writes, with wildcards for split and net."""
+    folder = f"{root}/{{split}}/{{net}}/alignment"
+    return {
+        "ark": f"{folder}/transition_ids.ark",
+        "scp": f"{folder}/transition_ids.scp",
+        "scores": f"{folder}/scores.tsv",
+    }
+
+
 def nnet_files(root: str) -> dict[str, str]:
     """What training a network writes, with wildcards for split and net."""
     folder = f"{root}/{{split}}/{{net}}"
@@ -245,28 +271,43 @@ def loglikes(config: Config, folder: str, model: str, grammar: str) -> str:
 
 
 def start_files(config: Config, folder: str, model: str) -> dict[str, str]:
-    """Files of the rung from whose alignment this rung or network starts; none for mono."""
-    rung = config.nnet[model].alignment if model in config.nnet else config.gmm[model].alignment
-    if rung is None:
+    """Files from which this rung or network starts; none for mono.
+
+    A rung starts from another rung's model and alignment. A network starts from the alignment of a
+    rung or of another network; the HMM and the adaptation are the rung's.
+    """
+    aligned = config.nnet[model].alignment if model in config.nnet else config.gmm[model].alignment
+    if aligned is None:
         return {}
+    rung = config.rung_of(aligned)
     files = {
         "hmm": f"{folder}/{rung}/hmm.json",
-        "alignment": f"{folder}/{rung}/alignment/transition_ids.scp",
-        "alignment_ark": f"{folder}/{rung}/alignment/transition_ids.ark",
+        "alignment": f"{folder}/{aligned}/alignment/transition_ids.scp",
+        "alignment_ark": f"{folder}/{aligned}/alignment/transition_ids.ark",
     }
-    if model in config.nnet and config.nnet[model].features == "fmllr":
-        files["transform"] = f"{folder}/{rung}/transform.safetensors"
-        files["fmllr"] = f"{folder}/{rung}/alignment/fmllr.ark"
-    if model in config.gmm:
+    if model in config.nnet:
+        files |= training_adaptation_files(config, folder, model)
+    else:
         files["gmm"] = f"{folder}/{rung}/gmm.safetensors"
         files["transform"] = f"{folder}/{rung}/transform.safetensors"
         files["fmllr"] = f"{folder}/{rung}/alignment/fmllr.ark"
     return files
 
 
+def training_adaptation_files(config: Config, folder: str, net: str) -> dict[str, str]:
+    """What turns the training set into a network's fmllr features; nothing for cepstra."""
+    if config.nnet[net].features != "fmllr":
+        return {}
+    rung = config.rung_of(net)
+    return {
+        "transform": f"{folder}/{rung}/transform.safetensors",
+        "fmllr": f"{folder}/{rung}/alignment/fmllr.ark",
+    }
+
+
 def adaptation_files(config: Config, folder: str, net: str, grammar: str) -> dict[str, str]:
     """What turns a test set into a network's fmllr features."""
-    rung = config.nnet[net].alignment
+    rung = config.rung_of(net)
     return {
         "transform": f"{folder}/{rung}/transform.safetensors",
         "fmllr": f"{folder}/decode/{rung}/{grammar}/fmllr.ark",
@@ -290,8 +331,7 @@ def start_arguments(files: Mapping[str, Any]) -> str:
 
 def hmm_of(config: Config, folder: str, model: str) -> str:
     """hmm.json whose pdf-ids the model scores: a network has its rung's."""
-    rung = config.nnet[model].alignment if model in config.nnet else model
-    return f"{folder}/{rung}/hmm.json"
+    return f"{folder}/{config.rung_of(model)}/hmm.json"
 
 
 # Surroundings of the programs.

@@ -55,6 +55,15 @@ def test_smallest_configuration_has_all_defaults(tmp_path: Path) -> None:
         ({"gmm": {"mono": {"type": "hmm"}}}, "gmm.mono.type: "),
         ({"nnet": {"lstm": {"alignment": "tri9"}}}, "nnet.lstm.alignment: no rung 'tri9'"),
         ({"nnet": {"mono": {"alignment": "mono"}}}, "nnet.mono: the name is taken"),
+        ({"nnet": {"lstm": {"alignment": "lstm"}}}, "nnet.lstm.alignment: no rung 'lstm'"),
+        (
+            {"nnet": {"two": {"alignment": "lstm"}, "align_lstm": {"alignment": "mono"}}},
+            "nnet.lstm: its alignment is called align_lstm",
+        ),
+        (
+            {"nnet": {"two": {"alignment": "lstm", "features": "fmllr"}}},
+            "nnet.two.features: fmllr needs an alignment of type sat",
+        ),
         ({"models": ["dnn"]}, "models: no GMM rung or network is called 'dnn'"),
         ({"grammars": {"loop": {"type": "arpa"}}}, "grammars.loop: "),
         ({"grammars": {"loop": {"file": "a.arpa"}}}, "grammars.loop: "),

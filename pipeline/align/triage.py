@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.features.feature_set import FeatureSet
-from pipeline.gmm.aligner import Alignment, pdf_log_likelihoods
-from pipeline.gmm.diag_gmm import AmDiagGmm, with_squares
+from pipeline.gmm.aligner import Alignment, PdfLikelihoods, gmm_likelihoods
+from pipeline.gmm.diag_gmm import AmDiagGmm
 from pipeline.gmm.train import silence_pdfs
 from pipeline.gmm.workers import SERIAL, Workers
 from pipeline.hmm.lang import Lang
@@ -72,23 +72,27 @@ def triage(
     Args:
         frames: (sum T, D), the features that ``gmm`` models.
     """
-    return judge(hmm, lang, [measure(hmm, gmm, lang, features, frames, alignment, workers)])
+    likelihoods = gmm_likelihoods(gmm, frames)
+    return judge(hmm, lang, [measure(hmm, likelihoods, lang, features, alignment, workers)])
 
 
 def measure(
     hmm: Hmm,
-    gmm: AmDiagGmm,
+    likelihoods: PdfLikelihoods,
     lang: Lang,
     features: FeatureSet,
-    frames: NDArray[np.float32],
     alignment: Alignment,
     workers: Workers = SERIAL,
 ) -> Measured:
-    """The part of ``triage`` that looks at frames; ``judge`` compares what all shards gave."""
+    """The part of ``triage`` that looks at frames; ``judge`` compares what all shards gave.
+
+    Args:
+        likelihoods: of the model that made the alignment, for the frames of ``features``.
+    """
     pdf = hmm.transitions.pdf_of[alignment.transition_ids]
     silence = silence_pdfs(lang, hmm)
     speech = (alignment.transition_ids > 0) & ~np.isin(pdf, silence)
-    place = np.arange(len(frames)) - np.repeat(features.offsets[:-1], features.lengths)
+    place = np.arange(features.num_frames) - np.repeat(features.offsets[:-1], features.lengths)
     chosen = np.flatnonzero(speech & (place % FRAME_STEP == 0))
     own = np.empty(len(chosen), np.float32)
     best = np.empty(len(chosen), np.float32)
@@ -98,7 +102,7 @@ def measure(
 
     def of_block(start: int) -> None:
         block = slice(start, start + BLOCK)
-        likes = pdf_log_likelihoods(gmm, with_squares(frames[chosen[block]]), rivals)
+        likes = likelihoods(chosen[block], rivals)
         own[block] = likes[np.arange(len(likes)), column[block]]
         best[block] = likes.max(axis=1)
 

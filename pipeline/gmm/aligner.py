@@ -1,10 +1,11 @@
-"""Forced alignment of a feature set with a GMM: likelihoods of the needed pdfs, then Viterbi."""
+"""Forced alignment of a feature set: likelihoods of the needed pdfs, then Viterbi."""
 
 from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,13 @@ GRAPH_ARRAYS = (
 )
 CHUNK_FRAMES = 60_000
 CACHED = 250_000  # products (1 MB) at a time: they are used again while still in the cache
+
+
+class PdfLikelihoods(Protocol):
+    """What a GMM or a network knows of a feature set: log p(x | pdf), up to a constant a frame."""
+
+    def __call__(self, rows: NDArray[np.int64], pdfs: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Some frames (R,) of the set and some pdf_ids (K,) -> (R, K), a new array."""
 
 
 @dataclass(frozen=True)
@@ -123,10 +131,43 @@ def align(
     silence_boost: tuple[NDArray[np.int32], float] | None = None,
     workers: Workers = SERIAL,
 ) -> Alignment:
-    """Align every utterance to its graph (Kaldi's gmm-align-compiled).
+    """Align every utterance to its graph with a GMM; see ``align_to_graphs``.
 
     Args:
         frames: (sum T, D); utterance u has rows offsets[u]..offsets[u + 1].
+    """
+    return align_to_graphs(
+        graphs,
+        hmm,
+        gmm_likelihoods(gmm, frames),
+        offsets,
+        beam,
+        retry_beam,
+        acoustic_scale,
+        transition_scale,
+        self_loop_scale,
+        silence_boost,
+        workers,
+    )
+
+
+def align_to_graphs(
+    graphs: PackedGraphs,
+    hmm: Hmm,
+    likelihoods: PdfLikelihoods,
+    offsets: NDArray[np.int64],
+    beam: float,
+    retry_beam: float,
+    acoustic_scale: float = 0.1,
+    transition_scale: float = 1.0,
+    self_loop_scale: float = 0.1,
+    silence_boost: tuple[NDArray[np.int32], float] | None = None,
+    workers: Workers = SERIAL,
+) -> Alignment:
+    """Align every utterance to its graph (Kaldi's gmm-align-compiled and align-compiled-mapped).
+
+    Args:
+        likelihoods: of the set's frames; utterance u has rows offsets[u]..offsets[u + 1].
         beam: in scaled score; ``retry_beam`` where it fails.
         silence_boost: silence pdf_ids and a factor on their likelihoods (gmm-boost-silence).
     """
@@ -134,18 +175,18 @@ def align(
     scaled = hmm.transitions.scaled_log_probs(transition_scale, self_loop_scale)
     arc_score = (graphs.arc_log_prob + scaled[graphs.arc_transition]).astype(np.float32)
     lengths = np.diff(offsets)
-    transition_ids = np.zeros(len(frames), np.int32)
+    transition_ids = np.zeros(offsets[-1], np.int32)
     score = np.full(num_utterances, -np.inf, np.float32)
     retried = np.zeros(num_utterances, np.bool_)
     fits = lengths >= np.maximum(graphs.min_frames[graphs.graph_of], 1)
     by_graph = np.flatnonzero(fits)[np.argsort(graphs.graph_of[fits], kind="stable")]
-    boost = np.zeros(gmm.num_pdfs, np.float32)
+    boost = np.zeros(hmm.num_pdfs, np.float32)
     if silence_boost is not None:
         boost[silence_boost[0]] = np.log(silence_boost[1])
     for chunk in _chunks(by_graph, lengths):
         graph_of = graphs.graph_of[chunk]
         likes, like_offset = _graph_likelihoods(
-            graphs, gmm, frames, offsets, chunk, acoustic_scale, boost, workers
+            graphs, likelihoods, offsets, chunk, acoustic_scale, boost, workers
         )
         frame_offset = np.concatenate(([0], np.cumsum(lengths[chunk])))
         result = np.zeros(frame_offset[-1], np.int32)
@@ -190,8 +231,7 @@ def _chunks(utterances: NDArray[np.int64], lengths: NDArray[np.int64]) -> list[N
 
 def _graph_likelihoods(
     graphs: PackedGraphs,
-    gmm: AmDiagGmm,
-    frames: NDArray[np.float32],
+    likelihoods: PdfLikelihoods,
     offsets: NDArray[np.int64],
     chunk: NDArray[np.int64],
     acoustic_scale: float,
@@ -205,14 +245,23 @@ def _graph_likelihoods(
 
     def of_graph(run: NDArray[np.int64]) -> NDArray[np.float32]:
         pdfs = graphs.graphs[graph_of[run[0]]].pdfs
-        rows = np.concatenate([frames[offsets[u] : offsets[u + 1]] for u in chunk[run]])
-        likes = pdf_log_likelihoods(gmm, with_squares(rows), pdfs)
+        rows = np.concatenate([np.arange(offsets[u], offsets[u + 1]) for u in chunk[run]])
+        likes = likelihoods(rows, pdfs)
         likes += boost[pdfs]
         likes *= np.float32(acoustic_scale)
         return likes.ravel()
 
     runs = np.split(np.arange(len(chunk)), np.flatnonzero(np.diff(graph_of)) + 1)
     return np.concatenate(workers.map(of_graph, runs)), like_offset
+
+
+def gmm_likelihoods(gmm: AmDiagGmm, frames: NDArray[np.float32]) -> PdfLikelihoods:
+    """Those of a GMM: ``frames`` (sum T, D) are the features that it models."""
+
+    def of_rows(rows: NDArray[np.int64], pdfs: NDArray[np.int32]) -> NDArray[np.float32]:
+        return pdf_log_likelihoods(gmm, with_squares(frames[rows]), pdfs)
+
+    return of_rows
 
 
 def pdf_log_likelihoods(

@@ -1,4 +1,5 @@
-# A trained rung -> one transition-id a frame of its training set, and forms that others read.
+# A trained rung or network -> one transition-id a frame of its training set, and forms that
+# others read. A network aligns only if another one learns from it.
 #
 # rejected.tsv (utterances that cannot be aligned) is not declared: it must survive a failure.
 
@@ -42,29 +43,71 @@ for rung in RECIPE.gmm:
             " --num-threads {threads} --output-dir {params.output_dir:q} &> {log:q}"
 
 
-for rung in RECIPE.gmm:
+for net in RECIPE.aligning_networks:
 
     rule:
         name:
-            f"export_{rung}"
+            f"align_{net}"
+        input:
+            rules.prepare_lang.output,
+            rules.merge_features.input.shards,
+            list(NNET.values()),
+            **training_adaptation_files(RECIPE, f"{ROOT}/{{split}}", net),
+            lang=rules.prepare_lang.output.lang,
+            cuts=f"{ROOT}/{{split}}/data/train/cuts.jsonl.gz",
+            cmvn=f"{ROOT}/{{split}}/data/train/cmvn.ark",
+            model=NNET["model"],
+        output:
+            **NNET_ALIGNMENT,
+        log:
+            f"{ROOT}/logs/{{split}}/{{net}}/align.log",
+        benchmark:
+            f"{ROOT}/benchmarks/{{split}}/{{net}}/align.tsv"
+        wildcard_constraints:
+            net=net,
+        conda:
+            "../../environment.yml"
+        threads: 1
+        resources:
+            mem_mb=4000,
+            runtime=60,
+        params:
+            lang_dir=subpath(input.lang, parent=True),
+            model_dir=subpath(input.model, parent=True),
+            adaptation=lambda wildcards, input: adaptation_arguments(input),
+            options=to_json(RECIPE.align),
+            output_dir=subpath(output.ark, parent=True),
+            code=CODE.of("pipeline.bin.align_nnet"),
+        shell:
+            "python -m pipeline.bin.align_nnet --lang {params.lang_dir:q} --cuts {input.cuts:q}"
+            " --cmvn {input.cmvn:q} --model-dir {params.model_dir:q} {params.adaptation}"
+            " --options {params.options:q} --num-threads {threads}"
+            " --output-dir {params.output_dir:q} &> {log:q}"
+
+
+for model in [*RECIPE.gmm, *RECIPE.aligning_networks]:
+
+    rule:
+        name:
+            f"export_{model}"
         input:
             rules.prepare_lang.output,
             lang=rules.prepare_lang.output.lang,
-            hmm=GMM["hmm"],
-            ark=ALIGNMENT["ark"],
-            alignment=ALIGNMENT["scp"],
+            hmm=f"{ROOT}/{{split}}/{{aligned}}/hmm.json",
+            ark=f"{ROOT}/{{split}}/{{aligned}}/alignment/transition_ids.ark",
+            alignment=f"{ROOT}/{{split}}/{{aligned}}/alignment/transition_ids.scp",
             cuts=f"{ROOT}/{{split}}/data/train/cuts.jsonl.gz",
         output:
-            phones=f"{ROOT}/{{split}}/{{rung}}/alignment/phones.ctm",
-            words=f"{ROOT}/{{split}}/{{rung}}/alignment/words.ctm",
-            textgrids=f"{ROOT}/{{split}}/{{rung}}/alignment/textgrids.zip",
-            supervisions=f"{ROOT}/{{split}}/{{rung}}/alignment/supervisions.jsonl.gz",
+            phones=f"{ROOT}/{{split}}/{{aligned}}/alignment/phones.ctm",
+            words=f"{ROOT}/{{split}}/{{aligned}}/alignment/words.ctm",
+            textgrids=f"{ROOT}/{{split}}/{{aligned}}/alignment/textgrids.zip",
+            supervisions=f"{ROOT}/{{split}}/{{aligned}}/alignment/supervisions.jsonl.gz",
         log:
-            f"{ROOT}/logs/{{split}}/{{rung}}/export.log",
+            f"{ROOT}/logs/{{split}}/{{aligned}}/export.log",
         benchmark:
-            f"{ROOT}/benchmarks/{{split}}/{{rung}}/export.tsv"
+            f"{ROOT}/benchmarks/{{split}}/{{aligned}}/export.tsv"
         wildcard_constraints:
-            rung=rung,
+            aligned=model,
         conda:
             "../../environment.yml"
         threads: 1

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from pipeline.features.cmvn import compute_cmvn, write_cmvn
+from pipeline.features.feature_set import FeatureSet
 from pipeline.io.archive import read_matrices, write_int_vectors, write_matrices
 from pipeline.io.json_lines import write_json_lines
 from pipeline.io.rejects import read_rejects
@@ -24,34 +25,42 @@ def run(program: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=REPOSITORY, check=False, capture_output=True, text=True)
 
 
-@pytest.fixture
-def stage(tmp_path: Path) -> Path:
-    """Cuts, CMVN, an alignment without the first utterance, hmm.json."""
-    task, _ = toy_task(12, spread=0.3)
-    features = task.features
+def write_set(folder: Path, features: FeatureSet) -> None:
+    """A set as the features stage leaves it; the CMVN changes nothing."""
     blocks = [features.utterance(i) for i in range(features.num_utterances)]
     pairs = zip(features.utterance_ids, blocks, strict=True)
-    write_matrices(tmp_path / "feats.ark", tmp_path / "feats.scp", pairs)
+    write_matrices(folder / "feats.ark", folder / "feats.scp", pairs)
     places = dict(
-        line.split(maxsplit=1) for line in (tmp_path / "feats.scp").read_text().splitlines()
+        line.split(maxsplit=1) for line in (folder / "feats.scp").read_text().splitlines()
     )
     write_json_lines(
-        tmp_path / "cuts.jsonl.gz",
+        folder / "cuts.jsonl.gz",
         [
             {
                 "id": name,
-                "supervisions": [{"speaker": "s", "text": "A"}],
+                "supervisions": [{"speaker": speaker, "text": text}],
                 "features": {
                     "num_frames": len(block),
                     "num_features": features.dim,
                     "storage_path": places[name],
                 },
             }
-            for name, block in zip(features.utterance_ids, blocks, strict=True)
+            for name, speaker, text, block in zip(
+                features.utterance_ids, features.speakers, features.texts, blocks, strict=True
+            )
         ],
     )
-    stats = compute_cmvn(features.frames, features.offsets, features.speakers)
-    write_cmvn(tmp_path / "cmvn.ark", stats)
+    centred = features.frames - features.frames.mean(axis=0)
+    stats = compute_cmvn(centred, features.offsets, features.speakers)
+    write_cmvn(folder / "cmvn.ark", stats)
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Path:
+    """Cuts, CMVN, an alignment without the first utterance, hmm.json."""
+    task, _ = toy_task(12, spread=0.3)
+    features = task.features
+    write_set(tmp_path, features)
     hmm = toy_hmm()
     hmm.save(tmp_path / "hmm.json")
     first_id = {int(hmm.transitions.pdf_of[i]): i for i in range(12, 0, -1)}

@@ -15,6 +15,7 @@ import yaml
 
 from pipeline.config import ConfigError, DecodeOptions
 from pipeline.workflow import (
+    adaptation_files,
     any_of,
     files_until,
     hmm_of,
@@ -134,6 +135,34 @@ def test_files_from_the_rung_that_a_model_starts_from(folder: Path) -> None:
         *("--source-model", "with space/tri"),
         *("--alignment", "with space/tri/alignment/transition_ids.scp"),
     ]
+
+
+def test_a_network_learns_another_networks_alignment(folder: Path) -> None:
+    changes = {
+        "net": {"alignment": "sat", "features": "fmllr"},
+        "again": {"alignment": "net", "features": "fmllr"},
+    }
+    config = load_recipe({"recipe": "toy", "nnet": changes}, folder)
+    assert config.rung_of("again") == "sat"
+    stages = stage_files(config)
+    order = ["net", "align_net", "again", "graph"]
+    assert [name for name in stages if name in order] == order
+    assert stages["align_net"][:2] == [
+        *("exp/toy/a/net/alignment/transition_ids.scp", "exp/toy/a/net/alignment/words.ctm"),
+    ]
+    assert stage_rules(config, "align_net") == ["align_net", "export_net"]
+    assert start_files(config, "f", "again") == {
+        "hmm": "f/sat/hmm.json",
+        "alignment": "f/net/alignment/transition_ids.scp",
+        "alignment_ark": "f/net/alignment/transition_ids.ark",
+        "transform": "f/sat/transform.safetensors",
+        "fmllr": "f/sat/alignment/fmllr.ark",
+    }
+    assert hmm_of(config, "f", "again") == "f/sat/hmm.json"
+    assert adaptation_files(config, "f", "again", "g") == {
+        "transform": "f/sat/transform.safetensors",
+        "fmllr": "f/decode/sat/g/fmllr.ark",
+    }
 
 
 def test_only_an_adapted_model_has_loglikes_of_a_grammar(folder: Path) -> None:
