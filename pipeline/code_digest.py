@@ -30,6 +30,7 @@ class CodeDigests:
         self._files: dict[str, Path | None] = {}
         self._known: dict[str, Entry] = _read(cache) if cache else {}
         self._used: dict[str, Entry] = {}
+        self._parts: dict[str, dict[str, str]] = {}  # digest -> module -> its own digest
 
     def of(self, *modules: str) -> str:
         """16 hexadecimal digits that change when code reached from `modules` changes.
@@ -45,20 +46,25 @@ class CodeDigests:
             if module not in needed and module not in NOT_DIGESTED:
                 needed.add(module)
                 todo.extend(self._module(module)[1])
+        parts = {module: self._module(module)[0] for module in sorted(needed)}
         digest = hashlib.sha256()
-        for module in sorted(needed):
-            digest.update(f"{module} {self._module(module)[0]}\n".encode())
-        return digest.hexdigest()[:16]
+        for module, part in parts.items():
+            digest.update(f"{module} {part}\n".encode())
+        name = digest.hexdigest()[:16]
+        self._parts[name] = parts
+        return name
 
     def save(self) -> None:
         """Write the cache if it would change; a place that cannot be written is no error."""
-        if self.cache is None or self._used.keys() <= self._known.keys():
+        if self.cache is None:
             return
-        partial = self.cache.with_name(f"{self.cache.name}.{os.getpid()}.partial")
         try:
-            self.cache.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_text(json.dumps(self._used), encoding="utf-8")
-            os.replace(partial, self.cache)
+            for name, parts in self._parts.items():
+                kept = _parts_file(self.cache, name)
+                if not kept.exists():
+                    _write(kept, parts)
+            if not self._used.keys() <= self._known.keys():
+                _write(self.cache, self._used)
         except OSError:
             return
 
@@ -87,6 +93,29 @@ class CodeDigests:
         for node in ast.walk(tree):
             _strip_docstring(node)
         return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), sorted(imported)
+
+
+def _parts_file(cache: Path, name: str) -> Path:
+    return cache.with_name("code") / f"{name}.json"
+
+
+def _write(path: Path, value: object) -> None:
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial.write_text(json.dumps(value), encoding="utf-8")
+    os.replace(partial, path)
+
+
+def changed_modules(cache: Path, before: str, now: str) -> list[str]:
+    """Modules by which two digests differ; empty if one of them was never saved beside `cache`."""
+    parts = []
+    for name in (before, now):
+        try:
+            parts.append(dict(json.loads(_parts_file(cache, name).read_text(encoding="utf-8"))))
+        except (OSError, ValueError, TypeError):
+            return []
+    old, new = parts
+    return sorted(module for module in old | new if old.get(module) != new.get(module))
 
 
 def _read(cache: Path) -> dict[str, Entry]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from pipeline.cli import run, stages
+from pipeline.cli import clean, compare, doctor, plan, results, run, stages, why
 
 EXAMPLES = """Hybrid speech recognition recipes: from a corpus to word error rates.
 
@@ -22,5 +22,8 @@ Examples:
 app = typer.Typer(
     name="hybrid", no_args_is_help=True, pretty_exceptions_enable=False, help=EXAMPLES
 )
-app.command()(run.run)
-app.command()(stages.stages)
+for command in (
+    *(run.run, stages.stages, plan.plan, why.why),
+    *(results.align, results.report, compare.compare, clean.clean, doctor.doctor),
+):
+    app.command()(command)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.cli.running import snakemake_settings
+from pipeline.code_digest import changed_modules
 from pipeline.config import Config, ConfigError
 from pipeline.io.errors import UserError, one_line
 from pipeline.workflow import REPOSITORY, stage_files, stage_rules
@@ -19,6 +20,7 @@ from pipeline.workflow import REPOSITORY, stage_files, stage_rules
 MAX_CHECKSUM_SIZE = 1_000_000_000  # bytes; as in profiles/default
 NUM_NAMED = 3  # files or options that a reason names; the rest is counted
 VALUE_WIDTH = 40  # characters of an option's value in a reason
+CODE_CACHE = REPOSITORY / ".snakemake" / "code.json"  # as in the Snakefile
 CODE_PARAM = "code"  # of every rule: digest of the code that its program reaches
 
 
@@ -204,7 +206,8 @@ def changed_options(now: dict[str, str], before: set[str]) -> Iterator[str]:
             digests = [other for other in others if _is_digest(other)]
             if digests:
                 others.remove(digests[0])
-                yield "changed code"
+                modules = changed_modules(CODE_CACHE, digests[0], value)
+                yield f"changed code: {_named(modules)}" if modules else "changed code"
         elif isinstance(value, dict):
             same = [other for other in mappings if other.keys() & value.keys()]
             if same:

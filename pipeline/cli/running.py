@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,14 +41,10 @@ def find_stage(name: str, stages: dict[str, list[str]]) -> int:
     return list(stages).index(name)
 
 
-def snakemake_command(
-    config: Config,
-    changes: dict[str, Any],
-    first: str | None = None,
-    last: str | None = None,
-    forced: list[str] | None = None,
-) -> list[str]:
-    """What to type to get the same from Snakemake, without the number of cores.
+def chosen_stages(
+    config: Config, first: str | None, last: str | None, forced: list[str] | None
+) -> tuple[list[str], list[str]]:
+    """Stages up to the last, and rules that are to run again.
 
     Args:
         first: this stage and all later ones run again.
@@ -68,11 +64,31 @@ def snakemake_command(
                 f"--from {first} comes after --until {last}; the order is {', '.join(names)}"
             )
         again.update(range(start, end + 1))
-    forcerun = [rule for i in sorted(again) for rule in stage_rules(config, names[i])]
+    rules = [rule for i in sorted(again) for rule in stage_rules(config, names[i])]
+    return names[: end + 1], rules
+
+
+def snakemake_command(
+    config: Config,
+    changes: dict[str, Any],
+    first: str | None = None,
+    last: str | None = None,
+    forced: list[str] | None = None,
+    files: Sequence[str] = (),
+) -> list[str]:
+    """What to type to get the same from Snakemake, without the number of cores.
+
+    Args:
+        first, last, forced: as in `chosen_stages`.
+        files: only these are wanted.
+    Raises:
+        ConfigError: an unknown stage, or `first` comes after `last`.
+    """
+    _, forcerun = chosen_stages(config, first, last, forced)
     elsewhere = Path.cwd() != REPOSITORY
     return [
         "snakemake",
-        *([f"until_{last}"] if last else []),
+        *([f"until_{last}"] if last else files),
         *(["--snakefile", str(REPOSITORY / "Snakefile")] if elsewhere else []),
         "--config",
         *snakemake_settings(config.recipe, changes),

@@ -150,11 +150,70 @@ def test_a_touched_manifest_runs_nothing(finished: tuple[Path, str]) -> None:
     assert jobs_of(run_toy(folder, "-n").stdout) == []
 
 
-def test_stages_are_done(finished: tuple[Path, str]) -> None:
-    folder, _ = finished
+def ask(folder: Path, command: str, *arguments: str) -> str:
+    """Output of a command that only looks."""
     settings = [word for change in CHANGES for word in ("--set", change)]
-    output = hybrid(folder, "stages", "demo", *settings).stdout
-    assert {line.split()[1] for line in output.splitlines()} == {"done"}
+    what = arguments if command == "why" else ("demo", *arguments)
+    result = hybrid(folder, command, *what, *settings)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def table_of(output: str) -> dict[str, list[str]]:
+    """First word of each line -> the others."""
+    return {line.split()[0]: line.split()[1:] for line in output.splitlines()}
+
+
+def test_stages_are_done_and_were_measured(finished: tuple[Path, str]) -> None:
+    folder, _ = finished
+    table = table_of(ask(folder, "stages"))
+    assert list(table)[:-1] == list(stage_files(CONFIG))
+    assert {state for state, *_ in list(table.values())[:-1]} == {"done"}
+    assert all("-" not in row[2:] for row in list(table.values())[:-1])  # each has time and disk
+    assert ask(folder, "plan").splitlines() == ["nothing to be done"]
+
+
+def test_a_change_shows_where_it_acts_and_what_follows(finished: tuple[Path, str]) -> None:
+    folder, _ = finished
+    change = ("--set", "gmm.tri1.num_gaussians=140")
+    table = table_of(ask(folder, "stages", *change))
+    done = {stage for stage, row in table.items() if row[0] == "done"}
+    assert done == {"data", "features", "lang", "mono"}
+    assert " ".join(table["tri1"]).endswith("changed options: num_gaussians 150 → 140")
+    assert " ".join(table["tri2b"]).endswith("follows from tri1")
+    said = ask(folder, "why", f"{ROOT}/official/tri2b/hmm.json", *change)
+    assert said.splitlines()[1:] == [
+        "because of train_tri1 official tri1 (stage tri1): changed options: num_gaussians 150 → 140"
+    ]
+    up_to_date = ask(folder, "why", f"{ROOT}/official/mono/hmm.json", *change)
+    assert up_to_date.splitlines()[1:] == ["up to date"]
+    plan = ask(folder, "plan", "--until", "align", *change)
+    assert {"tri1", "tri2b", "tri3b", "align"} <= table_of(plan).keys()
+    assert not {"mono", "lstm", "decode"} & table_of(plan).keys()
+
+
+def test_what_the_commands_show_is_what_snakemake_would_run(finished: tuple[Path, str]) -> None:
+    folder, _ = finished
+    change = ("--set", "decode.lm_weights=[10]")
+    jobs = jobs_of(run_toy(folder, "-n", *change).stdout)
+    planned = ask(folder, "plan", *change)
+    # Writing config.json is a moment's work without a log, which a dry run does not list.
+    assert f"{len(jobs)} jobs would run" in planned or f"{len(jobs) + 1} jobs would run" in planned
+
+
+def test_a_missing_file_and_a_changed_input_are_reasons(finished: tuple[Path, str]) -> None:
+    folder, _ = finished
+    words, kept = folder / ROOT / "lang/words.txt", folder / "kept"
+    os.replace(words, kept)
+    try:
+        said = ask(folder, "why", f"{ROOT}/lang/words.txt")
+        assert said.splitlines()[1:] == [f"because: missing: {ROOT}/lang/words.txt"]
+        words.write_text(kept.read_text() + "EXTRA 99\n")
+        said = ask(folder, "why", f"{ROOT}/official/mono/hmm.json")
+        assert f"because: changed input: {ROOT}/lang/words.txt" in said.splitlines()
+    finally:
+        os.replace(kept, words)
+    assert ask(folder, "plan").splitlines() == ["nothing to be done"]
 
 
 def test_a_job_that_fails_says_why_in_one_line(tmp_path: Path) -> None:

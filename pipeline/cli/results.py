@@ -1,0 +1,83 @@
+"""`hybrid align` and `hybrid report`: one result of a recipe, by the programs of its stages."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.arguments import Changes, Recipe, mistakes_as_lines, read_recipe
+from pipeline.cli.run import show_results
+from pipeline.cli.running import run_snakemake, snakemake_command
+from pipeline.config import ConfigError
+from pipeline.io.atomic import write_text
+from pipeline.workflow import program_environment, to_json
+
+ALIGNMENT_FILES = ("words.ctm", "phones.ctm", "textgrids.zip", "supervisions.jsonl.gz")
+
+
+def align(
+    recipe: Recipe,
+    rung: Annotated[
+        str | None, typer.Option(metavar="RUNG", help="A GMM rung [default: the last].")
+    ] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Processor cores [default: all].")] = None,
+    changes: Changes = None,
+) -> None:
+    """Align a recipe's training speech, and say where words and phones with their times are.
+
+    Trains what is missing. Writes CTM, Praat TextGrids and lhotse supervisions, and scores.tsv with
+    the utterances that fit their transcripts worst.
+
+    Examples:
+
+      hybrid align fsdd
+
+      hybrid align mine --rung tri1
+    """
+    with mistakes_as_lines():
+        config, tree = read_recipe(recipe, changes)
+        chosen = rung or list(config.gmm)[-1]
+        if chosen not in config.gmm:
+            raise ConfigError(f"--rung {chosen}: unknown; the rungs are {', '.join(config.gmm)}")
+        folders = [Path(config.root, split, chosen, "alignment") for split in config.splits]
+        targets = [str(folder / name) for folder in folders for name in ALIGNMENT_FILES]
+        command = snakemake_command(config, tree, files=targets)
+    command += ["--cores", str(jobs or "all")]
+    typer.echo(f"$ {shlex.join(command)}")
+    status = run_snakemake(command, dry_run=False, verbose=False)
+    if status:
+        raise typer.Exit(status)
+    for folder in folders:
+        typer.echo(f"{folder}: {', '.join(ALIGNMENT_FILES)}, scores.tsv")
+
+
+def report(recipe: Recipe, changes: Changes = None) -> None:
+    """Make the report of what a run has so far, finished or not; print its error rates.
+
+    Example: hybrid report fsdd
+    """
+    with mistakes_as_lines():
+        config, _ = read_recipe(recipe, changes)
+        root = Path(config.root)
+        if not root.is_dir():
+            raise ConfigError(f"{root}: no run there; start it with: hybrid run {recipe}")
+        described = root / "report" / "config.json"
+        write_text(described, to_json(config) + "\n")
+    status = subprocess.run(
+        [
+            *(sys.executable, "-m", "pipeline.bin.make_report"),
+            *("--root", str(root), "--config", str(described)),
+            *("--output-dir", str(root / "report")),
+        ],
+        env={**os.environ, **program_environment(os.environ, conda=False)},
+        check=False,
+    ).returncode
+    if status:
+        raise typer.Exit(status)
+    show_results(config)
