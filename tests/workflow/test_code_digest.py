@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.code_digest import CodeDigests
+from pipeline.code_digest import CodeDigests, changed_modules
 
 FILES = {
     "pipeline/__init__.py": '"""Package."""\n',
@@ -104,7 +104,11 @@ def test_the_cache_gives_the_same_and_follows_edits(repository: Path, tmp_path: 
     assert (
         after == CodeDigests(repository).of(PROGRAM) == CodeDigests(repository, cache).of(PROGRAM)
     )
-    assert [path.name for path in cache.parent.iterdir()] == ["code.json"]
+    kept = {path.relative_to(cache.parent).as_posix() for path in cache.parent.rglob("*.*")}
+    assert kept == {"code.json", f"code/{before}.json", f"code/{after}.json"}
+    assert changed_modules(cache, before, after) == ["pipeline.gmm.part"]
+    assert changed_modules(cache, after, after) == []
+    assert changed_modules(cache, before, "unknown") == []
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b'{"a": 1}', b"\xff"])
