@@ -15,6 +15,8 @@ from pipeline.workflow import (
     any_of,
     files_until,
     gmm_files,
+    grammar_file,
+    grammar_sources,
     graph_lang,
     hmm_of,
     lang_files,

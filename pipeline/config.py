@@ -17,8 +17,9 @@ Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 
-# Stages that are not a GMM rung or a network; a split's folder also holds folders of these names.
+# Stages that are not a GMM rung or a network, and all folders beside theirs in a split's folder.
 STAGE_NAMES = ("data", "features", "lang", "align", "graph", "decode", "score", "report")
+SPLIT_FOLDERS = (*STAGE_NAMES, "grammars")
 # Beside the splits' folders.
 RUN_FOLDERS = ("data", "features", "lang", "logs", "benchmarks", "report")
 
@@ -206,17 +207,42 @@ class NnetOptions(Options):
 
 
 class GrammarOptions(Options):
-    """What may be said: exactly one word, a loop of words (uniform), or an ARPA file."""
+    """What may be said.
 
-    type: Literal["one_word", "loop", "arpa"]
-    words: tuple[str, ...] | None = None  # default: every word of the lexicon
-    file: str | None = None  # arpa only
+    one_word, loop: exactly one word, any number of words, all alike. arpa: an n-gram model's file.
+    ngram: an n-gram model estimated from a text. jsgf: a command grammar's file.
+    """
+
+    type: Literal["one_word", "loop", "arpa", "ngram", "jsgf"]
+    words: tuple[str, ...] | None = None  # not arpa, jsgf; default: every word of the lexicon
+    # ngram: one sentence a line; null: the transcripts of each split's training set.
+    file: str | None = None
+    order: Annotated[int, Field(ge=1, le=9)] = 3  # ngram only, as all below
+    # N-grams go whose loss raises the perplexity by less than this share (Stolcke), e.g. 1e-8 ...
+    prune: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    min_counts: tuple[Count, ...] = ()  # ... or that occur less often: of 2-grams, 3-grams, ...
+    test_file: str | None = None  # text whose perplexity the log says
 
     @model_validator(mode="after")
-    def _file_for_arpa(self) -> GrammarOptions:
-        if (self.type == "arpa") != (self.file is not None):
-            raise ValueError("'file' belongs to type arpa, and arpa needs it")
+    def _fits_type(self) -> GrammarOptions:
+        if self.type in ("arpa", "jsgf") and self.file is None:
+            raise ValueError(f"'file' is missing: type {self.type} needs it")
+        if self.type in ("one_word", "loop") and self.file is not None:
+            raise ValueError("'file' belongs to types arpa, ngram and jsgf")
+        if self.type in ("arpa", "jsgf") and self.words is not None:
+            raise ValueError(f"'words': type {self.type} takes its words from the file")
+        for name in ("order", "prune", "min_counts", "test_file"):
+            if (
+                self.type != "ngram"
+                and getattr(self, name) != type(self).model_fields[name].default
+            ):
+                raise ValueError(f"'{name}' belongs to type ngram")
         return self
+
+    @property
+    def needs_transcripts(self) -> bool:
+        """Whether it is estimated from a split's training set, and so another in each split."""
+        return self.type == "ngram" and self.file is None
 
 
 class GraphOptions(Options):
@@ -266,8 +292,8 @@ class Config(Options):
     def _free_names(self) -> Config:
         for key, names, taken in (
             ("splits", self.splits, RUN_FOLDERS),
-            ("gmm", self.gmm, STAGE_NAMES),
-            ("nnet", self.nnet, STAGE_NAMES),
+            ("gmm", self.gmm, SPLIT_FOLDERS),
+            ("nnet", self.nnet, SPLIT_FOLDERS),
         ):
             for name in names:
                 if name in taken:

@@ -84,7 +84,7 @@ STAGE_RULES = {
     "data": ("prepare_data",),
     "features": ("extract_features", "merge_features", "split_data", "compute_cmvn"),
     "lang": ("prepare_lang",),
-    "graph": ("make_grammar", "make_graph"),
+    "graph": ("make_graph",),
     "decode": (
         "gmm_loglikes",
         "adapted_loglikes",
@@ -131,7 +131,11 @@ def stage_files(config: Config) -> dict[str, list[str]]:
         ],
         **_network_stages(config, folders),
         "graph": [
-            *(f"{root}/lang/grammars/{grammar}/G.fst" for grammar in config.grammars),
+            *dict.fromkeys(
+                grammar_file(config, split, grammar)
+                for grammar in config.grammars
+                for split in config.splits
+            ),
             *(
                 f"{folder}/{config.graph.pronunciations}/lang/lang.json"
                 for folder in folders
@@ -190,8 +194,14 @@ def stage_rules(config: Config, stage: str) -> list[str]:
         return [stage, stage.replace("align_", "export_", 1)]
     if stage == "align":
         return [f"{verb}_{rung}" for rung in config.gmm for verb in ("align", "export")]
-    if stage == "graph" and config.graph.pronunciations is not None:
-        return [*STAGE_RULES[stage], "estimate_pronunciations"]
+    if stage == "graph":
+        per_split = [grammar.needs_transcripts for grammar in config.grammars.values()]
+        return [
+            *(["make_grammar"] if not all(per_split) else []),
+            *(["make_split_grammar"] if any(per_split) else []),
+            *(["estimate_pronunciations"] if config.graph.pronunciations is not None else []),
+            *STAGE_RULES[stage],
+        ]
     return list(STAGE_RULES[stage])
 
 
@@ -225,6 +235,19 @@ def lang_files(folder: str) -> dict[str, str]:
         "words": f"{folder}/words.txt",
         "lexicon": f"{folder}/lexicon.txt",
     }
+
+
+def grammar_file(config: Config, split: str, grammar: str) -> str:
+    """G of a grammar, one for all splits unless it is estimated from each one's transcripts."""
+    per_split = config.grammars[grammar].needs_transcripts
+    folder = f"{config.root}/{split}" if per_split else f"{config.root}/lang"
+    return f"{folder}/grammars/{grammar}/G.fst"
+
+
+def grammar_sources(config: Config, grammar: str) -> list[str]:
+    """Files that a grammar is read or estimated from, so that a change of one makes it anew."""
+    options = config.grammars[grammar]
+    return [file for file in (options.file, options.test_file) if file is not None]
 
 
 def graph_lang(config: Config, split: str) -> dict[str, str]:

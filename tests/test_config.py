@@ -67,6 +67,8 @@ def test_smallest_configuration_has_all_defaults(tmp_path: Path) -> None:
         ({"models": ["dnn"]}, "models: no GMM rung or network is called 'dnn'"),
         ({"grammars": {"loop": {"type": "arpa"}}}, "grammars.loop: "),
         ({"grammars": {"loop": {"file": "a.arpa"}}}, "grammars.loop: "),
+        ({"grammars": {"loop": {"type": "jsgf"}}}, "grammars.loop: "),
+        ({"grammars": {"loop": {"order": 4}}}, "grammars.loop: 'order' belongs to type ngram"),
         ({"lang": {"silence_probability": 1.0}}, "lang.silence_probability: "),
         ({"decode": {"decoders": ["julius"]}}, "decode.decoders.0: "),
         ({"corpus": None}, "corpus: "),

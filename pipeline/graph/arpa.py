@@ -1,4 +1,4 @@
-"""Back-off n-gram models: reading ARPA files, and the FST of one.
+"""Back-off n-gram models: ARPA files, and the FST of one.
 
 Source: Kaldi's lm/arpa-file-parser.cc and lm/arpa-lm-compiler.cc (arpa2fst
 --disambig-symbol=#0). A state is a history; a back-off arc carries #0 on its input side.
@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.graph.fst import EPSILON, Fst, from_tuples
+from pipeline.io.atomic import write_bytes
 from pipeline.io.errors import UserError
 from pipeline.io.symbols import SymbolTable
 
@@ -54,6 +55,20 @@ def read_arpa(path: Path) -> Arpa:
         raise UserError(f"{path}: not UTF-8 text; convert it") from None
     except (EOFError, gzip.BadGzipFile):
         raise UserError(f"{path}: damaged gzip file; make it again") from None
+
+
+def write_arpa(path: Path, arpa: Arpa) -> None:
+    """Write an ARPA file, gzipped if the name ends so; the same model gives the same bytes."""
+    parts = ["\\data\\\n", *(f"ngram {n}={len(t)}\n" for n, t in enumerate(arpa.ngrams, 1))]
+    for n, table in enumerate(arpa.ngrams, 1):
+        parts.append(f"\n\\{n}-grams:\n")
+        last = n == arpa.order
+        for words, (log_prob, backoff) in table.items():
+            more = "" if last else f"\t{backoff:.7g}"
+            parts.append(f"{log_prob:.7g}\t{' '.join(words)}{more}\n")
+    parts.append("\n\\end\\\n")
+    text = "".join(parts).encode("utf-8")
+    write_bytes(path, gzip.compress(text, mtime=0) if path.suffix == ".gz" else text)
 
 
 def _parse(path: Path, lines: Iterator[tuple[int, str]]) -> Arpa:

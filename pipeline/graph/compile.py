@@ -114,10 +114,12 @@ def _compose(left: Fst, right: Any) -> Any:
 
 
 def _determinize(fst: Any, name: str) -> None:
-    if kaldifst.determinize_star(fst, delta=DELTA, max_states=MAX_STATES, use_log=True):
+    try:
+        kaldifst.determinize_star(fst, delta=DELTA, max_states=MAX_STATES, use_log=True)
+    except RuntimeError:
         raise UserError(
             f"grammar: {name} has over {MAX_STATES} states; use a smaller grammar or prune it"
-        )
+        ) from None
 
 
 def _refuse_empty(fst: Any) -> None:

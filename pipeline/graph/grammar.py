@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.config import GrammarOptions
-from pipeline.graph.arpa import arpa_fst, read_arpa
+from pipeline.graph.arpa import Arpa, arpa_fst, read_arpa
 from pipeline.graph.fst import EPSILON, Fst, from_tuples
+from pipeline.graph.jsgf import read_jsgf
+from pipeline.graph.jsgf_fst import jsgf_fst
+from pipeline.graph.kneser_ney import estimate
+from pipeline.graph.ngram_counts import count_ngrams
+from pipeline.graph.ngram_model import NgramModel
+from pipeline.graph.ngram_pruning import prune
 from pipeline.hmm.lang import Lang
 from pipeline.io.errors import UserError
 
@@ -21,7 +28,8 @@ def grammar_fst(lang: Lang, options: GrammarOptions) -> Fst:
     """Make G as the options ask: an acceptor of words, with #0:<eps> on back-off arcs.
 
     one_word: exactly one of V words, each 1 / V. loop: one word or more, the first 1 / V, then each
-    word and the end 1 / (V + 1). arpa: the n-gram model of the file; see ``arpa_fst``.
+    word and the end 1 / (V + 1). arpa: the n-gram model of the file; see ``arpa_fst``. jsgf: the
+    command grammar of the file; see ``jsgf_fst``. For ngram see ``train_ngram``.
 
     Raises:
         UserError: a word without pronunciation, no words, or a file that cannot be read.
@@ -29,14 +37,51 @@ def grammar_fst(lang: Lang, options: GrammarOptions) -> Fst:
     if options.type == "arpa":
         assert options.file is not None  # GrammarOptions holds to it
         path = Path(options.file)
-        fst = arpa_fst(read_arpa(path), lang.words, path, lang.unknown_word)
+        return ngram_fst(lang, read_arpa(path), path)
+    if options.type == "jsgf":
+        assert options.file is not None
+        path = Path(options.file)
+        fst = jsgf_fst(read_jsgf(path), lang, path)
     else:
         fst = _word_list_fst(lang, options)
     check_grammar(fst, lang)
     return fst
 
 
-def _word_list_fst(lang: Lang, options: GrammarOptions) -> Fst:
+def ngram_fst(lang: Lang, arpa: Arpa, path: Path) -> Fst:
+    """G of an n-gram model; ``path`` is what messages call it.
+
+    Raises:
+        UserError: see ``arpa_fst`` and ``check_grammar``.
+    """
+    fst = arpa_fst(arpa, lang.words, path, lang.unknown_word)
+    check_grammar(fst, lang, str(path))
+    return fst
+
+
+def train_ngram(
+    lang: Lang, options: GrammarOptions, sentences: Sequence[list[str]], source: str
+) -> NgramModel:
+    """Estimate and prune the model that a grammar of type ngram asks for.
+
+    Its vocabulary is that of the lexicon (or the options' words); other words count as <unk>.
+
+    Raises:
+        UserError: ``source`` holds no sentence, or none of the words.
+    """
+    words = _words_of(lang, options)
+    try:
+        counts = count_ngrams(sentences, options.order, words)
+    except UserError as error:
+        raise UserError(f"{source}: {error}") from None
+    model = estimate(counts)
+    if options.prune > 0 or options.min_counts:
+        model = prune(model, counts.count, options.prune, options.min_counts)
+    return model
+
+
+def _words_of(lang: Lang, options: GrammarOptions) -> list[str]:
+    """The options' words, or every word of the lexicon but the unknown one."""
     known = lang.pronunciations
     words = sorted(known) if options.words is None else list(dict.fromkeys(options.words))
     if options.words is None and lang.unknown_word is not None:
@@ -48,7 +93,11 @@ def _word_list_fst(lang: Lang, options: GrammarOptions) -> Fst:
             raise UserError(
                 f"grammar: words: '{word}' has no pronunciation; add one or leave it out"
             )
-    ids = [lang.words[word] for word in words]
+    return words
+
+
+def _word_list_fst(lang: Lang, options: GrammarOptions) -> Fst:
+    ids = [lang.words[word] for word in _words_of(lang, options)]
     first = [(0, i, i, math.log(len(ids)), 1) for i in ids]
     if options.type == "one_word":
         return from_tuples(first, {1: 0.0})

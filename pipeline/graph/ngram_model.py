@@ -131,6 +131,12 @@ class Perplexity:
     num_words: int  # predicted ones, </s> among them
     num_unknown: int  # left out
 
+    def __str__(self) -> str:
+        return (
+            f"perplexity {self.perplexity:.2f} over {self.num_words} words, "
+            f"{self.num_unknown} unknown words left out"
+        )
+
 
 def tokenize(
     sentences: Iterable[list[str]], word_id: dict[str, int]

@@ -36,7 +36,7 @@ rule make_graph:
     input:
         lambda wildcards: list(graph_lang(RECIPE, wildcards.split).values()),
         lang=lambda wildcards: graph_lang(RECIPE, wildcards.split)["lang"],
-        g=rules.make_grammar.output.g,
+        g=lambda wildcards: grammar_file(RECIPE, wildcards.split, wildcards.grammar),
         hmm=lambda wildcards: hmm_of(
             RECIPE, f"{ROOT}/{wildcards.split}", wildcards.model
         ),

@@ -1,4 +1,4 @@
-# Lexicon -> phones, words, silence model; options of a grammar -> G.
+# Lexicon -> phones, words, silence model; options of a grammar, or a split's transcripts -> G.
 
 
 rule prepare_lang:
@@ -28,6 +28,7 @@ rule prepare_lang:
 rule make_grammar:
     input:
         **rules.prepare_lang.output,
+        files=lambda wildcards: grammar_sources(RECIPE, wildcards.grammar),
     output:
         g=f"{ROOT}/lang/grammars/{{grammar}}/G.fst",
     log:
@@ -47,3 +48,29 @@ rule make_grammar:
     shell:
         "python -m pipeline.bin.make_grammar --lang {params.lang_dir:q}"
         " --grammar {params.options:q} --output {output.g:q} &> {log:q}"
+
+
+rule make_split_grammar:
+    # An n-gram model of the training transcripts.
+    input:
+        **rules.prepare_lang.output,
+        cuts=f"{ROOT}/{{split}}/data/train/cuts.jsonl.gz",
+    output:
+        g=f"{ROOT}/{{split}}/grammars/{{grammar}}/G.fst",
+    log:
+        f"{ROOT}/logs/{{split}}/grammars/{{grammar}}.log",
+    benchmark:
+        f"{ROOT}/benchmarks/{{split}}/grammars/{{grammar}}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        lang_dir=subpath(input.lang, parent=True),
+        options=lambda wildcards: to_json(RECIPE.grammars[wildcards.grammar]),
+        code=CODE.of("pipeline.bin.make_grammar"),
+    shell:
+        "python -m pipeline.bin.make_grammar --lang {params.lang_dir:q}"
+        " --grammar {params.options:q} --cuts {input.cuts:q} --output {output.g:q} &> {log:q}"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.config import GrammarOptions, LangOptions
-from pipeline.graph.arpa import Arpa, arpa_fst, read_arpa
+from pipeline.graph.arpa import LN10, Arpa, arpa_fst, read_arpa, write_arpa
 from pipeline.graph.grammar import grammar_fst
 from pipeline.hmm.lang import Lang, prepare_lang
 from pipeline.io.errors import UserError
@@ -119,6 +119,37 @@ def test_gzipped_file_is_read(tmp_path: Path) -> None:
     with gzip.open(tmp_path / "lm.arpa.gz", "wt", encoding="utf-8") as stream:
         stream.write(TRIGRAM)
     assert read_arpa(tmp_path / "lm.arpa.gz") == read_arpa(write(tmp_path / "lm.arpa"))
+
+
+@pytest.mark.parametrize("name", ["out.arpa", "out.arpa.gz"])
+def test_what_was_written_is_read_again(name: str, tmp_path: Path) -> None:
+    arpa = read_arpa(write(tmp_path / "lm.arpa"))
+    write_arpa(tmp_path / name, arpa)
+    assert read_arpa(tmp_path / name) == arpa
+    first = (tmp_path / name).read_bytes()
+    write_arpa(tmp_path / name, arpa)
+    assert (tmp_path / name).read_bytes() == first
+
+
+def test_an_empty_model_is_refused(lang: Lang, tmp_path: Path) -> None:
+    path = write(tmp_path / "lm.arpa", "\\data\\\nngram 1=0\n\\1-grams:\n\\end\\\n")
+    with pytest.raises(UserError, match="no word of it is in the lexicon"):
+        arpa_fst(read_arpa(path), lang.words, path)
+    path = write(tmp_path / "lm.arpa", TRIGRAM.replace("</s>", "c0"))
+    with pytest.raises(UserError, match="no n-gram ends with </s>"):
+        arpa_fst(read_arpa(path), lang.words, path)
+
+
+def test_a_missing_back_off_weight_is_one(lang: Lang, tmp_path: Path) -> None:
+    """As SRILM leaves it out, log10 weight 0; c has none, and 'c c' backs off to c alone."""
+    path = write(tmp_path / "lm.arpa", TRIGRAM.replace("-0.9 a a", "-0.9 c a"))
+    fst = arpa_fst(read_arpa(path), lang.words, path)
+    c, backoff = lang.words.id("c"), lang.words.id("#0")
+    costs = {
+        tuple(i for i in inputs if i != backoff): cost
+        for (inputs, _), cost in sorted(strings_of_fst(fst, 6).items(), key=lambda item: -item[1])
+    }
+    assert costs[c, c] == pytest.approx((0.3 + 1.2 + 0.0 + 1.2 + 0.0 + 0.7) * LN10, abs=1e-5)
 
 
 def test_words_without_pronunciation_are_left_out_and_counted(

@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 
 from pipeline.config import GrammarOptions, LangOptions
+from pipeline.graph.arpa import arpa_fst, read_arpa
 from pipeline.graph.fst import Fst, from_tuples
 from pipeline.graph.grammar import check_grammar, grammar_fst
 from pipeline.graph.openfst import read_fst
 from pipeline.hmm.lang import Lang, prepare_lang
 from pipeline.io.errors import UserError
+from pipeline.io.json_lines import write_json_lines
 from tests.graph.definition import strings_of_fst
 
 WORDS = ["NO", "ONE", "YES"]
@@ -85,13 +87,13 @@ def test_what_accepts_nothing_or_foreign_words_is_refused(lang: Lang) -> None:
         check_grammar(from_tuples([(0, 99, 99, 0.0, 1)], {1: 0.0}), lang)
 
 
-def run_program(lang: Lang, folder: Path, grammar: dict[str, Any]) -> Any:
+def run_program(lang: Lang, folder: Path, grammar: dict[str, Any], *more: str) -> Any:
     """Run make_grammar."""
     lang.save(folder / "lang")
     return subprocess.run(
         [
             *(sys.executable, "-m", "pipeline.bin.make_grammar", "--lang", str(folder / "lang")),
-            *("--grammar", json.dumps(grammar), "--output", str(folder / "G.fst")),
+            *("--grammar", json.dumps(grammar), "--output", str(folder / "G.fst"), *more),
         ],
         capture_output=True,
         text=True,
@@ -105,6 +107,31 @@ def test_program_writes_the_grammar(lang: Lang, tmp_path: Path) -> None:
     assert sorted(found) == [(word,) for word in WORDS]
 
 
+def test_program_estimates_an_ngram_model(lang: Lang, tmp_path: Path) -> None:
+    """Its costs are those of the model that it writes beside G."""
+    sentences = [["YES", "NO"], ["NO"], ["YES", "MAYBE", "ONE"], ["YES", "NO", "YES"]]
+    cuts = [{"id": "u", "supervisions": [{"text": " ".join(words)}]} for words in sentences]
+    write_json_lines(tmp_path / "cuts.jsonl.gz", cuts)
+    text = tmp_path / "text"
+    text.write_text("".join(" ".join(words) + "\n" for words in sentences), encoding="utf-8")
+    options = {"type": "ngram", "order": 2, "test_file": str(text)}
+    done = run_program(lang, tmp_path, options, "--cuts", str(tmp_path / "cuts.jsonl.gz"))
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("perplexity") == 2
+    assert "1 unknown words left out" in done.stderr
+    path = tmp_path / "lm.arpa.gz"
+    model = read_arpa(path)
+    model_fst = arpa_fst(model, lang.words, path, lang.unknown_word)
+    found = strings_of_fst(read_fst(tmp_path / "G.fst"), 4)
+    assert found == pytest.approx(strings_of_fst(model_fst, 4), abs=1e-5)
+    assert math.fsum(10**p for w, (p, _) in model.ngrams[0].items()) == pytest.approx(1.0)
+    done = run_program(lang, tmp_path, {"type": "ngram", "order": 2, "file": str(text)})
+    assert done.returncode == 0
+    assert read_arpa(path) == model
+    done = run_program(lang, tmp_path, {"type": "ngram"})
+    assert done.stderr.startswith("error: --cuts: an ngram grammar needs it")
+
+
 @pytest.mark.parametrize(
     "grammar",
     [
@@ -112,6 +139,8 @@ def test_program_writes_the_grammar(lang: Lang, tmp_path: Path) -> None:
         {"type": "loop", "words": []},
         {"type": "loops"},
         {"type": "arpa", "file": "nowhere.arpa"},
+        {"type": "ngram", "file": "nowhere.txt"},
+        {"type": "jsgf", "file": "nowhere.jsgf"},
     ],
 )
 def test_program_gives_one_line_and_no_file(

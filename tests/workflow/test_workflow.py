@@ -108,7 +108,7 @@ def test_a_stage_is_its_rules(folder: Path) -> None:
     assert stage_rules(config, "graph") == ["make_grammar", "make_graph"]
     changed = load_recipe({"recipe": "toy", "graph": {"pronunciations": "tri"}}, folder)
     assert stage_rules(changed, "graph") == [
-        *("make_grammar", "make_graph", "estimate_pronunciations"),
+        *("make_grammar", "estimate_pronunciations", "make_graph"),
     ]
     assert {"exp/toy/a/tri/lang/lang.json", "exp/toy/b/tri/lang/lang.json"} == set(
         stage_files(changed)["graph"]
@@ -118,6 +118,19 @@ def test_a_stage_is_its_rules(folder: Path) -> None:
     assert stage_rules(config, "align")[:2] == ["align_mono", "export_mono"]
     with pytest.raises(KeyError):
         stage_rules(config, "none")
+
+
+def test_a_grammar_from_transcripts_is_another_in_each_split(folder: Path) -> None:
+    grammars = {"h": {"type": "ngram"}, "t": {"type": "ngram", "file": "text"}}
+    config = load_recipe({"recipe": "toy", "grammars": grammars}, folder)
+    files = [file for file in stage_files(config)["graph"] if file.endswith("/G.fst")]
+    assert sorted(files) == [
+        "exp/toy/a/grammars/h/G.fst",
+        "exp/toy/b/grammars/h/G.fst",
+        "exp/toy/lang/grammars/g/G.fst",
+        "exp/toy/lang/grammars/t/G.fst",
+    ]
+    assert stage_rules(config, "graph") == ["make_grammar", "make_split_grammar", "make_graph"]
 
 
 def test_files_from_the_rung_that_a_model_starts_from(folder: Path) -> None:
