@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from pipeline.nnet.batches import IGNORED, Batch, FrameStore
+from pipeline.nnet.clipping.loss import partially_huberised_cross_entropy
 from pipeline.nnet.model import AcousticModel
 from pipeline.nnet.subsampling import sample_targets
 
@@ -14,9 +15,15 @@ EVALUATION_FRAMES = 8000  # padded frames in a batch without gradients
 
 
 def batch_loss(
-    model: AcousticModel, batch: Batch, label_smoothing: float = 0.0, epoch: int = 0
+    model: AcousticModel,
+    batch: Batch,
+    label_smoothing: float = 0.0,
+    epoch: int = 0,
+    loss_tau: float | None = None,
 ) -> Tensor:
     """Mean cross-entropy (nats) over the frames of a batch that have a target.
+
+    With a `loss_tau` it is partially Huberised (see clipping.loss).
 
     With frame subsampling that is one frame of each block, another one in each `epoch`.
     """
@@ -25,11 +32,13 @@ def batch_loss(
     logits = model(batch.features, batch.lengths, offset)
     if factor > 1:
         targets = sample_targets(targets, batch.lengths, factor, offset)
+    logits, targets = logits.flatten(0, 1), targets.flatten()
+    if loss_tau is not None:
+        return partially_huberised_cross_entropy(
+            logits, targets, loss_tau, IGNORED, label_smoothing
+        )
     return functional.cross_entropy(
-        logits.flatten(0, 1),
-        targets.flatten(),
-        ignore_index=IGNORED,
-        label_smoothing=label_smoothing,
+        logits, targets, ignore_index=IGNORED, label_smoothing=label_smoothing
     )
 
 

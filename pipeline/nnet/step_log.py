@@ -25,7 +25,7 @@ def step_record(
     clipping: ClippingStatistics,
 ) -> dict[str, Any]:
     """The line of one step; numbers that are not finite become null."""
-    return {
+    record = {
         "step": step,
         "epoch": epoch,
         "loss": finite(loss),
@@ -35,9 +35,15 @@ def step_record(
         "norm_after": finite(clipping.norm_after),
         "coefficient": finite(clipping.coefficient),
         "clipped": clipping.clipped,
+        "share_clipped": clipping.share_clipped,
+        "threshold": clipping.threshold,
         "skipped": clipping.skipped,
         "norm_by_layer": {layer: finite(norm) for layer, norm in clipping.norm_by_layer.items()},
     }
+    if clipping.update_norm_before is not None:
+        record["update_norm_before"] = finite(clipping.update_norm_before)
+        record["update_norm_after"] = clipping.update_norm_after
+    return record
 
 
 class StepLog:

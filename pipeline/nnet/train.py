@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from pipeline.config import NnetOptions
+from pipeline.config import NetworkOptions
 from pipeline.io.atomic import write_bytes
 from pipeline.io.errors import UserError
 from pipeline.io.json_lines import write_json_lines
@@ -61,7 +61,7 @@ class State:
 def train(
     training: TrainingSet,
     num_pdfs: int,
-    options: NnetOptions,
+    options: NetworkOptions,
     seed: int,
     output_dir: Path,
     augment: Callable[[TrainingSet], TrainingSet] | None = None,
@@ -153,6 +153,7 @@ def train(
     while sampler.epoch < settings.num_epochs and not _stops_early(state, options):
         started = time.monotonic() - state.sums.seconds
         plan = sampler.plan()
+        clipper.start_epoch(sampler.epoch + 1)
         model.train()
         while sampler.position < len(plan):
             indices = plan[sampler.position]
@@ -169,12 +170,15 @@ def train(
                 ),
             )
             optimizer.zero_grad(set_to_none=True)
-            loss = batch_loss(model, batch, settings.label_smoothing, sampler.epoch)
+            loss = batch_loss(
+                model, batch, settings.label_smoothing, sampler.epoch, options.clipping.loss_tau
+            )
+            clipper.before_backward(options.model.frame_subsampling / batch.num_frames)
             loss.backward()
             clipping = clipper()
             if not clipping.skipped:
                 optimizer.step()
-                clipper.after_step()
+                clipping = clipper.after_step(clipping, optimizer)
 
             state.step += 1
             sampler.position += 1
@@ -254,6 +258,6 @@ def _end_epoch(
     state.sums = EpochSums()
 
 
-def _stops_early(state: State, options: NnetOptions) -> bool:
+def _stops_early(state: State, options: NetworkOptions) -> bool:
     patience = options.training.early_stopping_epochs
     return patience is not None and len(state.epochs) - state.best_epoch >= patience

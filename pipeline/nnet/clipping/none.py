@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pipeline.nnet.clipping.base import Clipper, Gradients
+from pipeline.nnet.clipping.base import Clipper, Gradients, Outcome
 
 
 class NoClipping(Clipper):
     """Leave finite gradients as they are."""
 
-    def _clip(self, gradients: Gradients) -> float | None:
-        return None
+    def _clip(self, gradients: Gradients) -> Outcome:
+        return Outcome(gradients.total, False, 0.0, None)

@@ -1,18 +1,15 @@
-"""Norm clipping: the whole gradient is scaled down to the threshold (Pascanu et al. 2013)."""
+"""Norm clipping: the whole gradient is scaled down to the threshold (Pascanu et al. 2013).
+
+The default 5 is that of icefall's LSTM recipes and of ESPnet2 and SpeechBrain (from memory).
+"""
 
 from __future__ import annotations
 
-import torch
-
-from pipeline.nnet.clipping.base import EPSILON, Clipper, Gradients
+from pipeline.nnet.clipping.base import Clipper, Gradients, Outcome, scale_to
 
 
 class NormClipping(Clipper):
     """g <- g * min(1, c / (||g|| + eps)), as torch.nn.utils.clip_grad_norm_."""
 
-    def _clip(self, gradients: Gradients) -> float | None:
-        coefficient = self.threshold / (gradients.total + EPSILON)
-        if coefficient >= 1.0:
-            return None
-        torch._foreach_mul_(gradients.tensors, coefficient)
-        return gradients.total * coefficient
+    def _clip(self, gradients: Gradients) -> Outcome:
+        return scale_to(self.threshold, gradients)
