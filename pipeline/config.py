@@ -26,7 +26,9 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 
 # Stages that are not a GMM rung or a network, and all folders beside theirs in a split's folder.
-STAGE_NAMES = ("data", "features", "lang", "align", "graph", "decode", "score", "report")
+STAGE_NAMES = (
+    *("data", "features", "lang", "align", "whole_word", "graph", "decode", "score", "report"),
+)
 SPLIT_FOLDERS = (*STAGE_NAMES, "grammars")
 # Beside the splits' folders.
 RUN_FOLDERS = ("data", "features", "lang", "logs", "benchmarks", "report")
@@ -292,7 +294,17 @@ class TrainOptions(Options):
     num_threads: Count = 1
 
 
-class NnetOptions(Options):
+class NetworkOptions(Options):
+    """A network and its training."""
+
+    model: ModelOptions = ModelOptions()
+    augment: AugmentOptions = AugmentOptions()
+    training: TrainOptions = TrainOptions()
+    clipping: ClippingOptions = ClippingOptions()
+    prior_scale: Annotated[float, Field(ge=0)] = 1.0  # of the log prior that is subtracted
+
+
+class NnetOptions(NetworkOptions):
     """One hybrid network: whose alignment it learns, its shape, its training."""
 
     # The GMM rung that gives pdf-ids and alignments, or an earlier network: then the alignment is
@@ -301,11 +313,24 @@ class NnetOptions(Options):
     # cepstra: normalised a speaker. fmllr: the rung's own features (LDA, MLLT and each speaker's
     # fMLLR); the rung must be of type sat, and a first search with it adapts the test speakers.
     features: Literal["cepstra", "fmllr"] = "cepstra"
-    model: ModelOptions = ModelOptions()
-    augment: AugmentOptions = AugmentOptions()
-    training: TrainOptions = TrainOptions()
-    clipping: ClippingOptions = ClippingOptions()
-    prior_scale: Annotated[float, Field(ge=0)] = 1.0
+
+
+class WholeWordOptions(NetworkOptions):
+    """A network that hears one word and names it at the last frame; no HMM, no graph."""
+
+    model: ModelOptions = ModelOptions(type="drnn")
+    training: TrainOptions = TrainOptions(num_epochs=30, batch_frames=2000, learning_rate=1e-3)
+    clipping: ClippingOptions = ClippingOptions(method="norm", threshold=5.0)
+    prior_scale: Annotated[float, Field(ge=0)] = 0.0
+
+    @model_validator(mode="after")
+    def _last_frame(self) -> WholeWordOptions:
+        if self.model.frame_subsampling > 1:
+            raise ValueError("'model.frame_subsampling' would leave out the last frame")
+        audio = self.augment
+        if audio.speed_factors or audio.vtln_warps or audio.volume_db or audio.noise_snr_db:
+            raise ValueError("'augment': whole words take masks only, no perturbed audio")
+        return self
 
 
 class GrammarOptions(Options):
@@ -382,10 +407,12 @@ class Config(Options):
     splits: Annotated[tuple[Name, ...], Field(min_length=1)]
     features: MfccOptions = MfccOptions()
     lang: LangOptions = LangOptions()
-    gmm: dict[Name, GmmOptions]  # rung name -> options, in the order of training
+    # rung name -> options, in the order of training; may be left out beside whole_word
+    gmm: dict[Name, GmmOptions] = Field(default_factory=dict)
     align: AlignOptions = AlignOptions()
     nnet: dict[Name, NnetOptions] = Field(default_factory=dict)
-    grammars: Annotated[dict[Name, GrammarOptions], Field(min_length=1)]
+    whole_word: WholeWordOptions | None = None  # null: no such stage; {}: with the defaults
+    grammars: dict[Name, GrammarOptions] = Field(default_factory=dict)
     graph: GraphOptions = GraphOptions()
     decode: DecodeOptions = DecodeOptions()
     models: tuple[Name, ...] | None = None  # which are decoded; default: every rung and network
@@ -402,6 +429,16 @@ class Config(Options):
                     raise ValueError(f"{key}: the name '{name}' is taken; choose another")
         if len(set(self.splits)) != len(self.splits):
             raise ValueError("splits: a name stands twice")
+        return self
+
+    @model_validator(mode="after")
+    def _something_to_do(self) -> Config:
+        if not self.gmm and self.whole_word is None:
+            raise ValueError("gmm: at least one rung, or a section whole_word")
+        if self.gmm and not self.grammars:
+            raise ValueError("grammars: at least one, for the search")
+        if self.grammars and not self.gmm:
+            raise ValueError("grammars: nothing is decoded without a section gmm; remove them")
         return self
 
     @model_validator(mode="after")
@@ -453,6 +490,21 @@ class Config(Options):
     def decoded_models(self) -> tuple[str, ...]:
         """Names of the models that are decoded and scored."""
         return self.models or (*self.gmm, *self.nnet)
+
+    @property
+    def trained_networks(self) -> tuple[str, ...]:
+        """Folders of the networks that are trained, the one for whole words last."""
+        return (*self.nnet, *(() if self.whole_word is None else ("whole_word",)))
+
+    def network(self, name: str) -> NetworkOptions:
+        """Options of one of `trained_networks`.
+
+        Raises:
+            KeyError: there is no such network.
+        """
+        if name == "whole_word" and self.whole_word is not None:
+            return self.whole_word
+        return self.nnet[name]
 
     @property
     def root(self) -> str:
