@@ -33,6 +33,8 @@ CORPORA = {
     "speech_commands": Entry("local.speech_commands", "folder"),
     "demo": Entry("local.demo", "made"),
     "kaldi_dir": Entry("local.kaldi_dir", "options"),
+    "lhotse_manifests": Entry("local.lhotse_manifests", "options"),
+    "table": Entry("local.table", "options"),
 }
 
 

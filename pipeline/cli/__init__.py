@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from pipeline.cli import clean, compare, doctor, plan, results, run, stages, why
+from pipeline.cli import clean, compare, doctor, new, plan, results, run, stages, why
 
 EXAMPLES = """Hybrid speech recognition recipes: from a corpus to word error rates.
 
@@ -24,6 +24,6 @@ app = typer.Typer(
 )
 for command in (
     *(run.run, stages.stages, plan.plan, why.why),
-    *(results.align, results.report, compare.compare, clean.clean, doctor.doctor),
+    *(new.new, results.align, results.report, compare.compare, clean.clean, doctor.doctor),
 ):
     app.command()(command)

@@ -51,6 +51,9 @@ def roots(job: JobState) -> list[JobState]:
 def _reason(name: str, jobs: Sequence[JobState], stage_of: dict[str, str]) -> str:
     """Why a stage's jobs run: their own causes first, else the earlier stages that will change."""
     running = [job for job in jobs if job.runs]
+    if not running:
+        number = sum(len(job.missing) for job in jobs)
+        return f"{number} files are gone, which nothing that would run needs" if number else ""
     own = dict.fromkeys(
         cause for job in running for cause in job.causes if not cause.startswith("missing: ")
     )
@@ -90,7 +93,7 @@ def stage_states(config: Config, jobs: Sequence[JobState]) -> list[StageState]:
                 len(members),
                 len(running),
                 state,
-                _reason(name, members, stage_of) if state not in ("done", "missing") else "",
+                _reason(name, members, stage_of) if state != "missing" else "",
                 sum(found[0] for found in measured if found),
                 sum(size_of(job.outputs) for job in members),
             )

@@ -35,7 +35,8 @@ def recipe_of(file: str) -> str:
 def explain(job: JobState, stage_of: dict[str, str]) -> Iterator[str]:
     """Lines that say why a job would run."""
     if not job.runs:
-        yield "up to date"
+        gone = "missing, but nothing that would run needs it"
+        yield gone if job.missing else "up to date"
         return
     yield from (f"because: {cause}" for cause in job.causes)
     for root in roots(job):

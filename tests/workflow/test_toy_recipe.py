@@ -153,8 +153,8 @@ def test_a_touched_manifest_runs_nothing(finished: tuple[Path, str]) -> None:
 def ask(folder: Path, command: str, *arguments: str) -> str:
     """Output of a command that only looks."""
     settings = [word for change in CHANGES for word in ("--set", change)]
-    what = arguments if command == "why" else ("demo", *arguments)
-    result = hybrid(folder, command, *what, *settings)
+    what = [] if command == "why" else ["demo"]
+    result = hybrid(folder, command, *what, *settings, *arguments)
     assert result.returncode == 0, result.stderr
     return result.stdout
 
@@ -207,7 +207,10 @@ def test_a_missing_file_and_a_changed_input_are_reasons(finished: tuple[Path, st
     os.replace(words, kept)
     try:
         said = ask(folder, "why", f"{ROOT}/lang/words.txt")
+        assert said.splitlines()[1:] == ["missing, but nothing that would run needs it"]
+        said = ask(folder, "why", f"{ROOT}/lang/words.txt", "--set", "gmm.mono.num_gaussians=99")
         assert said.splitlines()[1:] == [f"because: missing: {ROOT}/lang/words.txt"]
+        assert "1 files are gone" in " ".join(table_of(ask(folder, "stages"))["lang"])
         words.write_text(kept.read_text() + "EXTRA 99\n")
         said = ask(folder, "why", f"{ROOT}/official/mono/hmm.json")
         assert f"because: changed input: {ROOT}/lang/words.txt" in said.splitlines()
