@@ -294,6 +294,19 @@ class TrainOptions(Options):
     num_threads: Count = 1
 
 
+class SequenceOptions(Options):
+    """Sequence training of a network that cross-entropy has trained already."""
+
+    start: Name  # an earlier network, whose shape, features and alignment this one has
+    # mmi: lattice-free maximum mutual information; smbr: state-level minimum Bayes risk.
+    criterion: Literal["mmi", "smbr"] = "mmi"
+    acoustic_scale: Positive = 0.1  # about 1 / lm_weight of the search
+    transition_scale: Positive = 1.0  # as in `graph`
+    self_loop_scale: Positive = 0.1
+    phone_ngram_order: Count = 3  # of the model of all that could be said
+    cross_entropy_scale: Annotated[float, Field(ge=0)] = 0.1  # share of it in the loss
+
+
 class NetworkOptions(Options):
     """A network and its training."""
 

@@ -1,0 +1,100 @@
+"""Acceptors of phones: an n-gram model of all phone sequences, and the chain of a single one.
+
+Source: Povey et al. 2016, Purely sequence-trained neural networks for ASR based on lattice-free
+MMI, sections 2.2 (denominator: a phone language model) and 2.4 (numerator). As there, the n-gram
+model is not smoothed: only what the training alignments hold is possible, which keeps it small and
+holds every numerator.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.hmm.model import Hmm
+from pipeline.hmm.segments import phone_segments
+
+EDGE = 0  # what stands before the first phone and after the last one
+
+Phones = tuple[int, ...]  # phone_ids of an utterance, silence included
+
+
+@dataclass(frozen=True)
+class PhoneGraph:
+    """State 0 is the start.
+
+    Attributes:
+        arcs: (source, destination, phone_id, log-probability), sorted.
+        final: state -> log-probability of ending there.
+    """
+
+    arcs: list[tuple[int, int, int, float]]
+    final: dict[int, float]
+
+
+class PhoneNgram:
+    """Maximum-likelihood n-gram model of phone sequences."""
+
+    def __init__(self, sequences: Iterable[Phones], order: int) -> None:
+        """`order` is n, at least 1; histories at the start of an utterance are shorter."""
+        self._context = order - 1
+        self._counts: dict[Phones, Counter[int]] = {}
+        for phones in sequences:
+            history = self._start()
+            for phone in (*phones, EDGE):
+                self._counts.setdefault(history, Counter())[phone] += 1
+                history = self._after(history, phone)
+
+    def _start(self) -> Phones:
+        return (EDGE,)[: self._context]
+
+    def _after(self, history: Phones, phone: int) -> Phones:
+        return (*history, phone)[-self._context :] if self._context else ()
+
+    def log_prob(self, history: Phones, phone: int) -> float:
+        """log p(phone | history), -inf where it was never seen; EDGE is the end."""
+        counts = self._counts.get(history, Counter())
+        if not counts[phone]:
+            return -math.inf
+        return math.log(counts[phone] / counts.total())
+
+    def graph(self) -> PhoneGraph:
+        """All sequences that the model allows; a state is a history."""
+        start = self._start()
+        others = sorted(history for history in self._counts if history != start)
+        state_of = {history: state for state, history in enumerate([start, *others])}
+        arcs, final = [], {}
+        for history, state in state_of.items():
+            for phone in sorted(self._counts[history]):
+                log_prob = self.log_prob(history, phone)
+                if phone == EDGE:
+                    final[state] = log_prob
+                else:
+                    destination = state_of[self._after(history, phone)]
+                    arcs.append((state, destination, phone, log_prob))
+        return PhoneGraph(arcs, final)
+
+    def chain(self, phones: Phones) -> PhoneGraph:
+        """One sequence with the probabilities that `graph` gives it."""
+        history = self._start()
+        arcs = []
+        for state, phone in enumerate(phones):
+            arcs.append((state, state + 1, phone, self.log_prob(history, phone)))
+            history = self._after(history, phone)
+        return PhoneGraph(arcs, {len(phones): self.log_prob(history, EDGE)})
+
+
+def phone_sequences(
+    hmm: Hmm, utterance_ids: Sequence[str], transition_ids: NDArray[np.int32], offsets: NDArray
+) -> dict[str, Phones]:
+    """The phones of each alignment; transition_ids (sum T,), utterance i from offsets[i]."""
+    segments = phone_segments(hmm, transition_ids, offsets)
+    found: dict[str, list[int]] = {utterance_id: [] for utterance_id in utterance_ids}
+    for utterance, phone in zip(segments.utterance, segments.phone_id, strict=True):
+        found[utterance_ids[utterance]].append(int(phone))
+    return {utterance_id: tuple(phones) for utterance_id, phones in found.items() if phones}
