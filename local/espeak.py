@@ -11,6 +11,7 @@ import multiprocessing
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +25,8 @@ AUDIO_OUTPUT_RETRIEVAL = 1
 INITIALIZE_PHONEME_EVENTS = 0x0001
 INITIALIZE_DONT_EXIT = 0x8000
 CHARS_UTF8 = 1
+# espeak_TextToPhonemes: its own mnemonics, with a blank between phonemes (bits 8 to 23).
+PHONEMES_SPACED = ord(" ") << 8
 PARAMETER_RATE, PARAMETER_PITCH = 1, 3
 EVENT_LIST_TERMINATED, EVENT_PHONEME = 0, 7
 
@@ -127,6 +130,20 @@ class _Engine:
             raise ValueError(f"espeak-ng said nothing for {request.text!r} with {request.voice}")
         return Speech(np.concatenate(self.audio), self.sampling_rate, list(self.phonemes))
 
+    def phonemes_of(self, text: str, voice: str) -> list[str]:
+        if self.library.espeak_SetVoiceByName(voice.encode()) != 0:
+            raise ValueError(f"espeak-ng has no voice {voice}")
+        names: list[str] = []
+        rest = ctypes.c_char_p(text.encode("utf-8"))
+        self.library.espeak_TextToPhonemes.restype = ctypes.c_char_p
+        while rest.value:  # a clause at a time; at the end of the text it becomes NULL
+            clause = self.library.espeak_TextToPhonemes(
+                ctypes.byref(rest), CHARS_UTF8, PHONEMES_SPACED
+            )
+            names += (clause or b"").decode("utf-8", errors="replace").split()
+        bare = (name.strip("',%=|:;-") for name in names)
+        return [name for name in bare if name and not name.startswith(("_", "("))]
+
 
 _engine: list[_Engine] = []  # the speaking process's own
 
@@ -135,6 +152,22 @@ def _speak_here(requests: list[Request]) -> list[Speech]:
     if not _engine:
         _engine.append(_Engine())
     return [_engine[0].speak(request) for request in requests]
+
+
+def _phonemes_here(words: list[str], voice: str) -> list[list[str]]:
+    if not _engine:
+        _engine.append(_Engine())
+    return [_engine[0].phonemes_of(word, voice) for word in words]
+
+
+def phonemes(words: list[str], voice: str = "en-us") -> list[list[str]]:
+    """How espeak-ng would say each word: its phoneme mnemonics, without stress and length marks.
+
+    Raises:
+        UserError: as ``speak``.
+    """
+    with _speaking_process() as pool:
+        return pool.submit(_phonemes_here, words, voice).result()
 
 
 def list_variants() -> list[str]:
@@ -151,13 +184,20 @@ def speak(requests: list[Request]) -> Iterator[Speech]:
     Raises:
         UserError: espeak-ng is not installed, does not know a voice, or its process died.
     """
+    with _speaking_process() as pool:
+        starts = range(0, len(requests), REQUESTS_AT_A_TIME)
+        groups = [requests[start : start + REQUESTS_AT_A_TIME] for start in starts]
+        for speeches in pool.map(_speak_here, groups):
+            yield from speeches
+
+
+@contextmanager
+def _speaking_process() -> Iterator[ProcessPoolExecutor]:
+    """One process for the library; its failures as one line."""
     context = multiprocessing.get_context("spawn")
     try:
         with ProcessPoolExecutor(max_workers=1, mp_context=context) as pool:
-            starts = range(0, len(requests), REQUESTS_AT_A_TIME)
-            groups = [requests[start : start + REQUESTS_AT_A_TIME] for start in starts]
-            for speeches in pool.map(_speak_here, groups):
-                yield from speeches
+            yield pool
     except BrokenProcessPool:
         raise UserError(
             "espeak-ng: its process died; reinstall espeakng_loader or use another corpus"

@@ -75,7 +75,10 @@ class LangOptions(Options):
     optional_silence: str = "SIL"
     silence_probability: Annotated[float, Field(ge=0, lt=1)] = 0.5  # between words; 0: none
     position_dependent: bool = False
-    unknown_word: str | None = None  # e.g. <UNK>; its pronunciation must be in the lexicon
+    unknown_word: str | None = None  # e.g. <UNK>: stands for words without pronunciation
+    # Pronunciation of the unknown word where the lexicon has none, e.g. [SPN].
+    unknown_phones: tuple[str, ...] = ()
+    extra_lexicon: str | None = None  # pronunciations beside the corpus's, e.g. proposed ones
 
 
 class GmmOptions(Options):

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from pipeline.config import LangOptions
-from pipeline.data.lexicon import read_lexicon
+from pipeline.data.lexicon import merge_lexicons, read_lexicon
 from pipeline.hmm.lang import prepare_lang
 from pipeline.io.errors import run
 from pipeline.io.options import parse_options
@@ -20,7 +20,10 @@ def main() -> None:
     parser.add_argument("--output-dir", type=Path, required=True)
     args = parser.parse_args()
     options = parse_options(LangOptions, args.options, "lang")
-    prepare_lang(read_lexicon(args.lexicon), options, str(args.lexicon)).save(args.output_dir)
+    lexicon = read_lexicon(args.lexicon)
+    if options.extra_lexicon is not None:
+        lexicon = merge_lexicons(lexicon, read_lexicon(options.extra_lexicon))
+    prepare_lang(lexicon, options, str(args.lexicon)).save(args.output_dir)
 
 
 if __name__ == "__main__":

@@ -57,3 +57,9 @@ def read_lexicon(path: Path | str) -> list[LexiconEntry]:
     if not entries:
         raise UserError(f"{path}: holds no word; write 'WORD PHONE PHONE ...' lines")
     return entries
+
+
+def merge_lexicons(first: list[LexiconEntry], second: list[LexiconEntry]) -> list[LexiconEntry]:
+    """The entries of both; of a pronunciation that stands in both, that of the second."""
+    replaced = {(word, tuple(phones)) for word, _, phones in second}
+    return [e for e in first if (e[0], tuple(e[2])) not in replaced] + second

@@ -179,10 +179,15 @@ def prepare_lang(
             f"lang.optional_silence: {options.optional_silence} is not among silence_phones"
         )
     words = sorted({word for word, _, _ in entries})
+    unknown = options.unknown_word
+    if unknown is not None and unknown not in words and options.unknown_phones:
+        entries.append((unknown, 1.0, options.unknown_phones))
+        base_phones.update(options.unknown_phones)
+        words = sorted([*words, unknown])
     if options.unknown_word is not None and options.unknown_word not in words:
         raise UserError(
             f"{source}: the unknown word {options.unknown_word} has no pronunciation; "
-            "add a line for it or set lang.unknown_word to null"
+            "add a line for it, set lang.unknown_phones, or set lang.unknown_word to null"
         )
     nonsilence_base = sorted(base_phones - set(options.silence_phones))
     if options.position_dependent:

@@ -3,6 +3,7 @@
 
 rule prepare_lang:
     input:
+        [RECIPE.lang.extra_lexicon] if RECIPE.lang.extra_lexicon is not None else [],
         lexicon=rules.prepare_data.output.lexicon,
     output:
         **lang_files(f"{ROOT}/lang"),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.data.lexicon import read_lexicon, write_lexicon
+from pipeline.data.lexicon import merge_lexicons, read_lexicon, write_lexicon
 from pipeline.io.errors import UserError
 
 
@@ -37,3 +37,9 @@ def test_mistakes_are_named(tmp_path: Path, text: bytes, message: str) -> None:
     (tmp_path / "lexicon.txt").write_bytes(text)
     with pytest.raises(UserError, match=message):
         read_lexicon(tmp_path / "lexicon.txt")
+
+
+def test_a_second_lexicon_adds_words_and_changes_probabilities() -> None:
+    first = [("A", 1.0, ["a"]), ("B", 1.0, ["b"])]
+    second = [("A", 0.5, ["a"]), ("A", 1.0, ["e"]), ("C", 1.0, ["c"])]
+    assert merge_lexicons(first, second) == [first[1], *second]

@@ -182,3 +182,13 @@ def test_a_damaged_file_is_named(tmp_path: Path, name: str, content: str) -> Non
     (tmp_path / name).write_text(content)
     with pytest.raises(UserError, match=name):
         Lang.load(tmp_path)
+
+
+def test_the_unknown_word_gets_phones_where_the_lexicon_has_none() -> None:
+    options = LangOptions(unknown_word="<UNK>", unknown_phones=("SPN",))
+    lang = prepare_lang([("A", 1.0, ["a"])], options)
+    assert [entry.phones for entry in lang.pronunciations["<UNK>"]] == [("SPN",)]
+    assert "SPN" in lang.nonsilence_phones
+    own = prepare_lang([("A", 1.0, ["a"]), ("<UNK>", 1.0, ["x"])], options)
+    assert [entry.phones for entry in own.pronunciations["<UNK>"]] == [("x",)]
+    assert "SPN" not in own.phones
