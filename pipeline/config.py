@@ -295,6 +295,11 @@ class TrainOptions(Options):
     checkpoint_steps: Count = 200
     # One thread loses little on small networks, and two networks then train side by side.
     num_threads: Count = 1
+    # A gradient that is not finite, or whose norm is above `spike_factor` times the median of the
+    # last 100, is written down in culprits/; the first `max_culprits` with all to replay the step.
+    spike_factor: Annotated[float, Field(gt=1)] = 10.0
+    max_culprits: Annotated[int, Field(ge=0)] = 3
+    tensorboard: bool = False  # also write steps and epochs for TensorBoard
 
 
 class SequenceOptions(Options):

@@ -14,25 +14,27 @@ from pipeline.nnet.subsampling import sample_targets
 EVALUATION_FRAMES = 8000  # padded frames in a batch without gradients
 
 
-def batch_loss(
-    model: AcousticModel,
-    batch: Batch,
-    label_smoothing: float = 0.0,
-    epoch: int = 0,
-    loss_tau: float | None = None,
-) -> Tensor:
-    """Mean cross-entropy (nats) over the frames of a batch that have a target.
-
-    With a `loss_tau` it is partially Huberised (see clipping.loss).
+def batch_logits(model: AcousticModel, batch: Batch, epoch: int = 0) -> tuple[Tensor, Tensor]:
+    """(N, T, P) logits and (N, T) targets of a batch.
 
     With frame subsampling that is one frame of each block, another one in each `epoch`.
     """
-    factor, targets = model.options.frame_subsampling, batch.targets
+    factor = model.options.frame_subsampling
     offset = epoch % factor
     logits = model(batch.features, batch.lengths, offset)
-    if factor > 1:
-        targets = sample_targets(targets, batch.lengths, factor, offset)
-    logits, targets = logits.flatten(0, 1), targets.flatten()
+    if factor == 1:
+        return logits, batch.targets
+    return logits, sample_targets(batch.targets, batch.lengths, factor, offset)
+
+
+def mean_loss(
+    logits: Tensor, targets: Tensor, label_smoothing: float = 0.0, loss_tau: float | None = None
+) -> Tensor:
+    """Mean cross-entropy (nats) over the frames that have a target: (..., P), (...) -> ().
+
+    With a `loss_tau` it is partially Huberised (see clipping.loss).
+    """
+    logits, targets = logits.flatten(0, -2), targets.flatten()
     if loss_tau is not None:
         return partially_huberised_cross_entropy(
             logits, targets, loss_tau, IGNORED, label_smoothing
@@ -40,6 +42,17 @@ def batch_loss(
     return functional.cross_entropy(
         logits, targets, ignore_index=IGNORED, label_smoothing=label_smoothing
     )
+
+
+def batch_loss(
+    model: AcousticModel,
+    batch: Batch,
+    label_smoothing: float = 0.0,
+    epoch: int = 0,
+    loss_tau: float | None = None,
+) -> Tensor:
+    """What training lowers: `mean_loss` of `batch_logits`."""
+    return mean_loss(*batch_logits(model, batch, epoch), label_smoothing, loss_tau)
 
 
 @torch.inference_mode()

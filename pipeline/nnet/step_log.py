@@ -1,4 +1,4 @@
-"""One JSON line for each training step, kept in step with the checkpoints."""
+"""One JSON line for each training step, kept in step with the checkpoints; TensorBoard."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.nnet.clipping import ClippingStatistics
+
+STEP_SCALARS = (
+    *("loss", "learning_rate", "norm_before", "norm_after", "coefficient", "clipped"),
+    *("share_clipped", "threshold", "skipped"),
+)
 
 
 def finite(value: float) -> float | None:
@@ -74,3 +79,37 @@ class StepLog:
         self.flush()
         self._file.close()
         return self._path.read_bytes()
+
+
+class TensorBoard:
+    """The same numbers as event files; `tensorboard --logdir FOLDER` shows them."""
+
+    def __init__(self, folder: Path, num_steps: int) -> None:
+        """Go on after `num_steps` steps: what a killed training wrote later is to be ignored."""
+        from tensorboardX import SummaryWriter  # slow to import, and seldom asked for
+
+        purge = num_steps + 1 if num_steps else None
+        self._writer = SummaryWriter(str(folder), purge_step=purge, write_to_disk=True)
+
+    def step(self, record: dict[str, Any]) -> None:
+        """Write a line of steps.jsonl; a layer's norm is called norm/<layer>."""
+        for name in STEP_SCALARS:
+            if record[name] is not None:
+                self._writer.add_scalar(f"step/{name}", float(record[name]), record["step"])
+        for layer, norm in record["norm_by_layer"].items():
+            if norm is not None:
+                self._writer.add_scalar(f"norm/{layer}", norm, record["step"])
+
+    def epoch(self, record: dict[str, Any]) -> None:
+        """Write a line of log.jsonl, at the number of steps done."""
+        for name, value in record.items():
+            if name not in ("epoch", "steps") and value is not None:
+                self._writer.add_scalar(f"epoch/{name}", value, record["steps"])
+
+    def flush(self) -> None:
+        """Bring all to the disk."""
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Write the rest and end."""
+        self._writer.close()

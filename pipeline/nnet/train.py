@@ -10,9 +10,11 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from pipeline.config import NetworkOptions
+from pipeline.features.feature_set import FeatureSet
 from pipeline.io.atomic import write_bytes
 from pipeline.io.errors import UserError
 from pipeline.io.json_lines import write_json_lines
@@ -20,6 +22,7 @@ from pipeline.nnet.averaging import EpochModels
 from pipeline.nnet.batches import FrameStore
 from pipeline.nnet.checkpoint import digest, read_checkpoint, restore, save_checkpoint
 from pipeline.nnet.clipping import make_clipper
+from pipeline.nnet.culprits import CulpritFinder, culprit_message
 from pipeline.nnet.measures import batch_loss, evaluate, normalise_input
 from pipeline.nnet.model import AcousticModel
 from pipeline.nnet.model_files import HybridModel, save_model
@@ -27,7 +30,7 @@ from pipeline.nnet.optimization import Schedule, make_optimizer
 from pipeline.nnet.progress import Quiet, Reporter
 from pipeline.nnet.sampler import DurationBatches
 from pipeline.nnet.spec_augment import spec_augment
-from pipeline.nnet.step_log import StepLog, finite, step_record
+from pipeline.nnet.step_log import StepLog, TensorBoard, finite, step_record
 from pipeline.nnet.targets import TrainingSet, hold_out, log_priors
 
 
@@ -70,6 +73,9 @@ def train(
 ) -> HybridModel:
     """Train a network and write model.safetensors, model.json, log.jsonl and steps.jsonl.
 
+    Steps that stand out are saved below `output_dir`/culprits (see nnet.culprits), TensorBoard's
+    files, if asked for, in `output_dir`/tensorboard.
+
     While it runs, checkpoints lie in `output_dir`/checkpoints; if one of the same training is found
     there, it goes on from it and ends with the same bytes as if it had never stopped (on a CPU,
     with the same number of threads).
@@ -84,13 +90,15 @@ def train(
         reporter: is told of the progress.
         on_step: gets each line of steps.jsonl after its step.
     Raises:
-        UserError: too few utterances, or an epoch without one finite gradient.
+        UserError: too few utterances, features that are not finite, or an epoch without one finite
+            gradient.
     """
     reporter = reporter or Quiet()
     settings = options.training
     torch.set_num_threads(settings.num_threads)
     torch.manual_seed(seed)
     features = training.features
+    _check_finite(features)
     held_out = hold_out(features.utterance_ids, settings.held_out_fraction, seed)
     train_set = training.select([i for i, held in enumerate(held_out) if not held])
     if augment is not None:
@@ -109,6 +117,7 @@ def train(
     optimizer = make_optimizer(model, settings)
     schedule = Schedule(settings)
     clipper = make_clipper(model, options.clipping, model.input_dim)
+    finder = CulpritFinder(output_dir / "culprits", hybrid, options)
     sampler = DurationBatches(store.num_frames, settings.batch_frames, seed)
     state = State()
 
@@ -125,22 +134,28 @@ def train(
     if reason:
         reporter.message(f"checkpoint ignored: {reason}")
     if checkpoint is None:
-        shutil.rmtree(folder, ignore_errors=True)
+        for name in ("checkpoints", "culprits", "tensorboard"):
+            shutil.rmtree(output_dir / name, ignore_errors=True)
     else:
         restore(checkpoint, model, optimizer)
         schedule.load_state_dict(checkpoint.state["schedule"])
         clipper.load_state_dict(checkpoint.state["clipper"])
+        finder.load_state_dict(checkpoint.state["culprits"])
         sampler.load_state_dict(checkpoint.state["sampler"])
         state = State.from_json(checkpoint.state["training"])
         reporter.message(f"resumed from {folder} after step {state.step}")
     epoch_models = EpochModels(folder, settings.average_last)
     steps = StepLog(folder / "steps.jsonl", state.step)
+    board = TensorBoard(output_dir / "tensorboard", state.step) if settings.tensorboard else None
 
     def checkpoint_now() -> None:
         steps.flush()
+        if board is not None:
+            board.flush()
         parts = {
             "schedule": schedule.state_dict(),
             "clipper": clipper.state_dict(),
+            "culprits": finder.state_dict(),
             "sampler": sampler.state_dict(),
             "training": asdict(state),
         }
@@ -169,6 +184,7 @@ def train(
                     batch.features, batch.lengths, fill, options.augment, seed, state.step
                 ),
             )
+            random_state = torch.get_rng_state()
             optimizer.zero_grad(set_to_none=True)
             loss = batch_loss(
                 model, batch, settings.label_smoothing, sampler.epoch, options.clipping.loss_tau
@@ -176,26 +192,33 @@ def train(
             clipper.before_backward(options.model.frame_subsampling / batch.num_frames)
             loss.backward()
             clipping = clipper()
+            value = loss.item()
+            about: dict[str, Any] = {
+                "step": state.step + 1,
+                "epoch": sampler.epoch + 1,
+                "loss": finite(value),
+                "utterance_ids": [train_set.features.utterance_ids[i] for i in indices],
+            }
+            found = finder.look(clipping, batch, random_state, about)
             if not clipping.skipped:
                 optimizer.step()
                 clipping = clipper.after_step(clipping, optimizer)
+                if clipping.skipped:  # the weights are again what they were
+                    found = finder.look(clipping, batch, random_state, about)
 
             state.step += 1
             sampler.position += 1
-            value = loss.item()
             record = step_record(
                 state.step, sampler.epoch + 1, value, batch.num_frames, rate, clipping
             )
-            if clipping.skipped:
-                names = [train_set.features.utterance_ids[i] for i in indices]
-                record |= {"culprit": clipping.culprit, "utterance_ids": names}
-                reporter.message(
-                    f"step {state.step} skipped: gradient of {clipping.culprit} is not finite, "
-                    f"loss {value:.4g}, {len(names)} utterances from {names[0]}"
-                )
+            record |= found
+            if found:
+                reporter.message(culprit_message(record))
             steps.append(record)
             _add(state.sums, record)
             state.sums.seconds = time.monotonic() - started
+            if board is not None:
+                board.step(record)
             reporter.advance(sampler.epoch + 1, progress, batch.num_frames, value)
             if on_step is not None:
                 on_step(record)
@@ -208,16 +231,40 @@ def train(
         sampler.next_epoch()
         checkpoint_now()
         reporter.epoch(state.epochs[-1])
+        if board is not None:
+            board.epoch(state.epochs[-1])
 
+    if board is not None:
+        board.close()
     last = len(state.epochs) if settings.early_stopping_epochs is None else state.best_epoch
     averaged = epoch_models.average(model, last)
     write_bytes(output_dir / "steps.jsonl", steps.close())
     write_json_lines(output_dir / "log.jsonl", state.epochs)
-    about = {"options": options.model_dump(mode="json"), "seed": seed, "epochs": averaged}
+    made = {"options": options.model_dump(mode="json"), "seed": seed, "epochs": averaged}
     model.eval()
-    save_model(output_dir, hybrid, about)
+    save_model(output_dir, hybrid, made)
     shutil.rmtree(folder)
     return hybrid
+
+
+def _check_finite(features: FeatureSet) -> None:
+    """Refuse features with a NaN or infinity: they would reach every weight through the mean.
+
+    Raises:
+        UserError: names the first such utterances.
+    """
+    if np.isfinite(features.frames.sum(dtype=np.float64)):
+        return
+    bad = [
+        name
+        for i, name in enumerate(features.utterance_ids)
+        if not np.isfinite(features.utterance(i)).all()
+    ]
+    if bad:
+        raise UserError(
+            f"training: features of {len(bad)} utterance(s) are not finite, e.g. "
+            f"{', '.join(bad[:3])}; look at their audio, then extract the features again"
+        )
 
 
 def _add(sums: EpochSums, record: dict[str, Any]) -> None:
