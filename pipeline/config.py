@@ -24,6 +24,7 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
+Warp = Annotated[float, Field(ge=0.7, le=1.4)]  # of the frequency axis; 1 leaves it alone
 
 # Stages that are not a GMM rung or a network, and all folders beside theirs in a split's folder.
 STAGE_NAMES = (
@@ -64,6 +65,9 @@ class MfccOptions(Options):
     num_ceps: Count = 13  # mfcc only
     use_energy: bool = False  # log energy instead of C0 (mfcc only); Kaldi's recipes say false
     low_freq: float = 20.0  # Hz
+    # Each training utterance again with its frequency axis warped by each factor (Kaldi's VTLN
+    # warps, e.g. 0.9 and 1.1), as of another speaker: for every rung and network.
+    train_warps: tuple[Warp, ...] = ()
     high_freq: float = 0.0  # Hz; 0 or less: offset from Nyquist
     num_shards: Count = 1  # extraction jobs; changing it renames the shards below
 

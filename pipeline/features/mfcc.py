@@ -24,6 +24,7 @@ from lhotse.features.kaldi.layers import Wav2LogFilterBank, Wav2MFCC
 from pipeline.config import MfccOptions
 from pipeline.data.audio import BadAudio, min_samples, read_samples
 from pipeline.data.manifests import Manifest
+from pipeline.features.vtln import mel_filters
 from pipeline.io.rejects import Reject
 
 Frames = npt.NDArray[np.float32]
@@ -82,9 +83,13 @@ def make_layer(options: MfccOptions) -> torch.nn.Module:
 class Extractor:
     """Computes features of many waveforms at once; safe to share among threads."""
 
-    def __init__(self, options: MfccOptions) -> None:
+    def __init__(self, options: MfccOptions, warp: float = 1.0) -> None:
+        """`warp` is the factor of vocal tract length normalisation; 1 changes nothing."""
         self.options = options
         self.layer = make_layer(options)
+        if warp != 1.0:
+            filters: torch.nn.Parameter = self.layer.get_parameter("_fb")
+            filters.copy_(mel_filters(options, 2 * (len(filters) - 1), warp))
         self.window = min_samples(options.sampling_rate, options.frame_length_ms)
         self.shift = min_samples(options.sampling_rate, options.frame_shift_ms)
 

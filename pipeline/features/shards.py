@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pipeline.data import manifests
+from pipeline.data.copies import copy_of
 from pipeline.data.manifests import Manifest
 from pipeline.io.archive import ArchiveFiles, read_scp
 from pipeline.io.errors import UserError
@@ -31,6 +32,12 @@ def read_items(data_dir: Path) -> list[Item]:
             )
         items.append((recording, supervision))
     return sorted(items, key=lambda item: item[1]["id"])
+
+
+def with_copies(items: list[Item], warps: Iterable[float]) -> list[Item]:
+    """The items and, behind them, a copy of each for each warp of the frequency axis."""
+    copies = [(recording, copy_of(spoken, warp)) for warp in warps for recording, spoken in items]
+    return items + copies
 
 
 def select_shard(items: list[Item], shard: int, num_shards: int) -> list[Item]:

@@ -16,6 +16,13 @@ def test_cuts_keep_their_order_and_missing_ones_are_left_out() -> None:
     assert [cut["id"] for cut in select_cuts(iter(CUTS), SPLITS, "official", "test")] == ["b"]
 
 
+def test_copies_belong_to_the_train_set_of_their_originals() -> None:
+    cuts = [{"id": name} for name in ("a", "b", "vtln0.9-a", "vtln0.9-b", "vtln1.1-a", "c")]
+    train = [cut["id"] for cut in select_cuts(cuts, SPLITS, "official", "train")]
+    assert train == ["a", "vtln0.9-a", "vtln1.1-a", "c"]
+    assert [cut["id"] for cut in select_cuts(cuts, SPLITS, "official", "test")] == ["b"]
+
+
 def test_an_unknown_split_or_an_empty_set_is_an_error() -> None:
     with pytest.raises(UserError, match="theo: no such split; the corpus has official, x"):
         select_cuts(CUTS, SPLITS, "theo", "train")

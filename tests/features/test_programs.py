@@ -13,7 +13,10 @@ import lhotse
 import numpy as np
 import pytest
 
+from pipeline.config import MfccOptions
+from pipeline.data.audio import read_samples
 from pipeline.features.feature_set import load_feature_set
+from pipeline.features.mfcc import Extractor
 from pipeline.io.rejects import read_rejects
 from tests.data.toy_audio import noise, write_wav
 
@@ -217,3 +220,28 @@ def test_mistakes_are_one_line(corpora: Path, run: Path, tmp_path: Path) -> None
     assert "shards are numbered 0 to 0" in message(
         "extract_features", "--options", json.dumps(OPTIONS), "--data-dir", run / "data", *shard
     )
+
+
+def test_warped_copies_are_other_speakers_with_warped_features(
+    corpora: Path, tmp_path: Path
+) -> None:
+    prepare(corpora, tmp_path)
+    options = json.dumps({**OPTIONS, "train_warps": [0.9]})
+    folders = ("--data-dir", tmp_path / "data")
+    out = tmp_path / "features"
+    run_program("extract_features", "--options", options, *folders, "--output-dir", out / "0")
+    run_program("merge_features", "--options", options, *folders, "--features-dir", out)
+    cuts = {cut.id: cut for cut in lhotse.load_manifest(out / "cuts.jsonl.gz")}
+    originals = [name for name in cuts if not name.startswith("vtln")]
+    assert len(cuts) == 2 * len(originals)
+    assert len(read_rejects(out / "rejected.tsv")) == 1
+    extractor = Extractor(MfccOptions.model_validate(OPTIONS), warp=0.9)
+    for name in originals[:3]:
+        copy = cuts[f"vtln0.9-{name}"]
+        assert copy.supervisions[0].speaker == "vtln0.9-" + cuts[name].supervisions[0].speaker
+        assert copy.supervisions[0].text == cuts[name].supervisions[0].text
+        (expected,) = extractor.compute(
+            [read_samples(Path(copy.recording.sources[0].source), 8000)]
+        )
+        np.testing.assert_allclose(copy.load_features(), expected, atol=1e-5)
+        assert np.abs(copy.load_features() - cuts[name].load_features()).max() > 0.1
