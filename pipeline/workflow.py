@@ -84,6 +84,7 @@ STAGE_RULES = {
     "data": ("prepare_data",),
     "features": ("extract_features", "merge_features", "split_data", "compute_cmvn"),
     "lang": ("prepare_lang",),
+    "whole_word": ("train_whole_word", "score_whole_word"),
     "graph": ("make_graph",),
     "decode": (
         "gmm_loglikes",
@@ -130,6 +131,12 @@ def stage_files(config: Config) -> dict[str, list[str]]:
             for name in ("transition_ids.scp", "words.ctm")
         ],
         **_network_stages(config, folders),
+        "whole_word": [
+            f"{folder}/whole_word/{name}"
+            for folder in folders
+            for name in ("model.json", "results.json")
+            if config.whole_word is not None
+        ],
         "graph": [
             *dict.fromkeys(
                 grammar_file(config, split, grammar)
@@ -158,7 +165,9 @@ def stage_files(config: Config) -> dict[str, list[str]]:
         "score": [f"{search}/wer.json" for search in searches],
         "report": [f"{root}/report/index.html"],
     }
-    return stages
+    if not config.gmm:  # whole words alone need no phones
+        del stages["lang"]
+    return {stage: files for stage, files in stages.items() if files}
 
 
 def _network_stages(config: Config, folders: list[str]) -> dict[str, list[str]]:

@@ -73,7 +73,10 @@ def hold_last(frames: Tensor, lengths: Lengths) -> Tensor:
 
 def _cell(kind: str, input_dim: int, hidden_dim: int, projection_dim: int | None) -> nn.RNNBase:
     if kind == "drnn":
-        return nn.RNN(input_dim, hidden_dim, nonlinearity="tanh", batch_first=True)
+        rnn = nn.RNN(input_dim, hidden_dim, nonlinearity="tanh", batch_first=True)
+        # Keeps norms over time at the start (Saxe, McClelland and Ganguli 2014).
+        nn.init.orthogonal_(rnn.get_parameter("weight_hh_l0"))
+        return rnn
     cell = nn.LSTM(input_dim, hidden_dim, batch_first=True, proj_size=projection_dim or 0)
     # Forget gates are open at the start (Jozefowicz et al. 2015); the order of gates is i f g o.
     for name, bias in (("bias_ih_l0", 1.0), ("bias_hh_l0", 0.0)):

@@ -53,6 +53,7 @@ class Run:
     gmm_logs: dict[str, dict[str, list[Row]]] = field(default_factory=dict)  # split -> rung
     epochs: dict[str, dict[str, list[Row]]] = field(default_factory=dict)  # split -> network
     steps: dict[str, dict[str, list[Row]]] = field(default_factory=dict)  # split -> network
+    whole_words: dict[str, Row] = field(default_factory=dict)  # split -> results.json
     findings: dict[str, Row] = field(default_factory=dict)  # split -> split_findings
     rejects: list[tuple[str, Reject]] = field(default_factory=list)  # stage, reject
     benchmarks: list[Row] = field(default_factory=list)  # job, seconds, cpu_seconds, max_rss_mb
@@ -78,6 +79,17 @@ def _read_scores(root: Path, config: Config) -> Iterator[tuple[SystemKey, Row]]:
                     yield SystemKey(split, grammar, model, decoder), result
 
 
+def _read_whole_words(root: Path, config: Config) -> Iterator[tuple[str, Row]]:
+    for split in config.splits:
+        path = root / split / "whole_word" / "results.json"
+        if config.whole_word is None or not path.exists():
+            continue
+        try:
+            yield split, json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            raise UserError(f"{path}: damaged; run the stage whole_word again") from None
+
+
 def _set_sizes(root: Path, config: Config) -> Iterator[Row]:
     for split in config.splits:
         for name in ("train", "test"):
@@ -99,7 +111,7 @@ def _read_rejects(root: Path, config: Config) -> Iterator[tuple[str, Reject]]:
     places = [("data", root / "data"), ("features", root / "features")]
     for split in config.splits:
         places += [(f"{split}/{r} alignment", root / split / r / "alignment") for r in config.gmm]
-        places += [(f"{split}/{n} training", root / split / n) for n in config.nnet]
+        places += [(f"{split}/{n} training", root / split / n) for n in config.trained_networks]
     for stage, folder in places:
         path = folder / "rejected.tsv"
         if path.exists():
@@ -147,13 +159,15 @@ def collect(root: Path, config: Config) -> Run:
     """
     run = Run(root, config, versions=_versions())
     run.scores = dict(_read_scores(root, config))
+    run.whole_words = dict(_read_whole_words(root, config))
     run.sets = list(_set_sizes(root, config))
     for split in config.splits:
         logs = {rung: _lines(root / split / rung / "log.jsonl") for rung in config.gmm}
         run.gmm_logs[split] = {rung: log for rung, log in logs.items() if log}
-        logs = {net: _lines(root / split / net / "log.jsonl") for net in config.nnet}
+        networks = config.trained_networks
+        logs = {net: _lines(root / split / net / "log.jsonl") for net in networks}
         run.epochs[split] = {net: log for net, log in logs.items() if log}
-        logs = {net: _lines(root / split / net / "steps.jsonl") for net in config.nnet}
+        logs = {net: _lines(root / split / net / "steps.jsonl") for net in networks}
         run.steps[split] = {net: log for net, log in logs.items() if log}
         found = split_findings(root, split, config)
         if found is not None:

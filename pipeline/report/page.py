@@ -17,6 +17,7 @@ from pipeline.report.sections import (
     wer_section,
 )
 from pipeline.report.triage import triage_table
+from pipeline.report.whole_words import whole_word_errors, whole_word_headline, whole_word_table
 
 Row = dict[str, Any]
 MAX_ROWS = 200  # of the long tables; results.json has all
@@ -103,6 +104,20 @@ def _errors(results: Row, pictures: Sequence[Picture]) -> Markup | None:
     return by_split(blocks)
 
 
+def _whole_words(results: Row, pictures: Sequence[Picture]) -> Markup | None:
+    """Accuracies of all splits, then the errors of each."""
+    if not results["whole_words"]:
+        return None
+    parts: list[tuple[str, Content]] = []
+    for row in results["whole_words"]:
+        split = row["split"]
+        parts += [
+            (split, image(p)) for p in pictures if (p.section, p.split) == ("whole_words", split)
+        ]
+        parts.append((split, whole_word_errors(row)))
+    return join((whole_word_table(results["whole_words"]), by_split(parts)))
+
+
 def _data(results: Row) -> Markup | None:
     parts: list[Content] = []
     if results["sets"]:
@@ -166,6 +181,7 @@ def make_page(results: Row, pictures: Sequence[Picture]) -> str:
         ("wer", "Word error rates", join((wer, charts)) if wer else None),
         ("decoders", "Do the decoders agree?", agreement_section(results)),
         ("errors", "Errors of the best model", _errors(results, pictures)),
+        ("whole_words", "Whole words, without HMM", _whole_words(results, pictures)),
         ("training", "Training of the networks", _gallery(pictures, "training", "gradients")),
         ("gmm", "Training of the GMM-HMMs", _gallery(pictures, "gmm")),
         ("alignment", "Alignments", _alignments(results, pictures)),
@@ -189,7 +205,7 @@ def make_page(results: Row, pictures: Sequence[Picture]) -> str:
             "header",
             tag("p", f"recipe {results['recipe']}", class_="recipe"),
             tag("h1", results["title"]),
-            headline(results),
+            headline(results) if results["wer"] else whole_word_headline(results),
         ),
         tag("nav", links, aria_label="Sections"),
         tag(

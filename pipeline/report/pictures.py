@@ -72,9 +72,22 @@ def _confusion_pictures(run: Run) -> list[Picture]:
     return pictures
 
 
+def _whole_word_pictures(run: Run) -> list[Picture]:
+    pictures = []
+    for split, found in run.whole_words.items():
+        words = {row[side] for row in found["confusions"] for side in ("reference", "hypothesis")}
+        if found["correct"] == found["utterances"] or len(words) > MAX_MATRIX_WORDS:
+            continue
+        title = f"Whole words on {split}"
+        png = confusion_figure(found["confusions"], sorted(words), title)
+        alt = f"Confusion matrix of {title}; its errors are listed beside it"
+        pictures.append(Picture(f"whole_word_confusion_{split}", "whole_words", split, png, alt))
+    return pictures
+
+
 def clipping_threshold(config: Config, network: str) -> float | None:
     """The bound of the whole gradient's norm, where the method has one."""
-    clipping: Any = config.nnet[network].clipping
+    clipping: Any = config.network(network).clipping
     if clipping.method == "norm" and isinstance(clipping.threshold, float | int):
         return float(clipping.threshold)
     return None
@@ -83,7 +96,7 @@ def clipping_threshold(config: Config, network: str) -> float | None:
 def _training_pictures(run: Run) -> list[Picture]:
     pictures = []
     for split in run.config.splits:
-        for network in run.config.nnet:
+        for network in run.config.trained_networks:
             epochs = run.epochs.get(split, {}).get(network, [])
             steps = run.steps.get(split, {}).get(network, [])
             title = f"{network}, {split}"
@@ -132,6 +145,7 @@ def make_pictures(run: Run, results: Row) -> list[Picture]:
     return [
         *_wer_pictures(run, results),
         *_confusion_pictures(run),
+        *_whole_word_pictures(run),
         *_training_pictures(run),
         *_gmm_pictures(run, results),
         *_alignment_pictures(run),

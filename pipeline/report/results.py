@@ -17,6 +17,7 @@ Fields (WER in per cent, time in seconds; null where a run has not got that far)
   (reference, hypothesis, count; null is no word; most frequent first, correct ones left out),
   speakers, worst (utterances with most errors: utterance_id, speaker, reference, hypothesis,
   errors)
+- whole_words: split and what results.json of the stage whole_word has
 - gmm: split -> rung -> the lines of log.jsonl that have a log_likelihood
 - training: split -> network -> {epochs: lines of log.jsonl, steps, clipped, skipped}
 - triage: of the last aligned rung of each split: split, rung, utterances, suspicious (how many have
@@ -187,6 +188,7 @@ def make_results(run: Run) -> dict[str, Any]:
         "agreement": list(_agreements(run)),
         "comparisons": list(_comparisons(run)),
         "errors": list(_error_rows(run)),
+        "whole_words": [{"split": split, **found} for split, found in run.whole_words.items()],
         "gmm": gmm,
         "training": _training(run),
         "triage": [worst_of(found) for found in run.findings.values()],

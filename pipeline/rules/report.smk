@@ -21,9 +21,13 @@ rule save_config:
 rule make_report:
     input:
         config=rules.save_config.output.config,
-        scores=STAGES["score"],
-        trained=[file for name in (*RECIPE.gmm, *RECIPE.nnet) for file in STAGES[name]],
-        aligned=STAGES["align"],
+        scores=STAGES.get("score", []),
+        trained=[
+            file
+            for name in (*RECIPE.gmm, *RECIPE.trained_networks)
+            for file in STAGES[name]
+        ],
+        aligned=STAGES.get("align", []),
     output:
         page=f"{ROOT}/report/index.html",
         results=f"{ROOT}/report/results.json",
