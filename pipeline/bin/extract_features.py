@@ -12,7 +12,7 @@ import torch
 
 from pipeline.config import MfccOptions
 from pipeline.features.mfcc import Extractor, extract
-from pipeline.features.shards import Item, read_items, select_shard
+from pipeline.features.shards import Item, read_items, select_shard, with_copies
 from pipeline.io.archive import write_matrices
 from pipeline.io.errors import run
 from pipeline.io.options import parse_options
@@ -38,17 +38,23 @@ def main() -> None:
     options = parse_options(MfccOptions, args.options, "--options")
     torch.set_num_threads(1)  # whole batches run in threads instead
     items = select_shard(read_items(args.data_dir), args.shard, options.num_shards)
-    extractor = Extractor(options)
     rejects: list[Reject] = []
 
-    def features(items: list[Item]) -> Iterator[tuple[str, np.ndarray]]:
+    def features_of(items: list[Item], warp: float) -> Iterator[tuple[str, np.ndarray]]:
+        extractor = Extractor(options, warp)
         for start in range(0, len(items), CHUNK_UTTERANCES):
             chunk = extract(items[start : start + CHUNK_UTTERANCES], extractor, args.num_threads)
-            rejects.extend(chunk.rejects)
+            if warp == 1.0:  # bad audio is bad in every copy: listed once
+                rejects.extend(chunk.rejects)
             yield from ((supervision["id"], frames) for supervision, frames in chunk.features)
 
+    def features() -> Iterator[tuple[str, np.ndarray]]:
+        yield from features_of(items, 1.0)
+        for warp in options.train_warps:
+            yield from features_of(with_copies(items, [warp])[len(items) :], warp)
+
     ark, scp = args.output_dir / "feats.ark", args.output_dir / "feats.scp"
-    count = write_matrices(ark, scp, features(items))
+    count = write_matrices(ark, scp, features())
     write_rejects(args.output_dir / "rejected.tsv", rejects)
     print(f"{ark}: {count} utterances, {len(rejects)} rejected", file=sys.stderr)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.config import MfccOptions
 from pipeline.data.prepare import check_fraction
-from pipeline.features.shards import merge_shards, read_items
+from pipeline.features.shards import merge_shards, read_items, with_copies
 from pipeline.io.errors import run
 from pipeline.io.json_lines import write_json_lines
 from pipeline.io.options import parse_options
@@ -33,7 +33,7 @@ def main() -> None:
     options = parse_options(MfccOptions, args.options, "--options")
     shards = [args.features_dir / str(shard) for shard in range(options.num_shards)]
     cuts = merge_shards(
-        read_items(args.data_dir),
+        with_copies(read_items(args.data_dir), options.train_warps),
         [shard / "feats.scp" for shard in shards],
         f"kaldi-{options.type}",
         options.frame_shift_ms / 1000.0,

@@ -26,7 +26,6 @@ from pipeline.features.mfcc import Extractor
 from pipeline.io.errors import UserError
 from pipeline.io.json_lines import read_json_lines
 from pipeline.nnet.targets import TrainingSet
-from pipeline.nnet.vtln import mel_filters
 
 Samples = npt.NDArray[np.float32]
 
@@ -99,15 +98,6 @@ def stretch(pdfs: npt.NDArray[np.int64], num_frames: int, factor: float) -> npt.
     return pdfs[np.minimum(middle.astype(np.int64), len(pdfs) - 1)]
 
 
-def warped_extractor(options: MfccOptions, warp: float) -> Extractor:
-    """Extractor with its mel filters on a warped frequency axis."""
-    extractor = Extractor(options)
-    if warp != 1.0:
-        filters: torch.nn.Parameter = extractor.layer.get_parameter("_fb")
-        filters.copy_(mel_filters(options, 2 * (len(filters) - 1), warp))
-    return extractor
-
-
 class AudioPerturbation:
     """Makes the perturbed copies of a training set."""
 
@@ -155,7 +145,7 @@ class AudioPerturbation:
         source = original.features
         prefix = change.prefix
         resampler = self._resampler(change.speed)
-        extractor = warped_extractor(self._mfcc, change.warp)
+        extractor = Extractor(self._mfcc, change.warp)
 
         def one_batch(indices: range) -> list[npt.NDArray[np.float32]]:
             waveforms = [self._perturbed(original, i, prefix, resampler) for i in indices]

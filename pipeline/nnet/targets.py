@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.data.copies import original_name
 from pipeline.features.feature_set import FeatureSet
 from pipeline.hmm.transition_model import TransitionModel
 from pipeline.io.archive import read_int_vectors
@@ -95,15 +96,16 @@ def hold_out(utterance_ids: Iterable[str], fraction: float, seed: int) -> list[b
     """Which utterances are held out: those with the smallest hash of seed and utterance_id.
 
     At least one is held out and at least one is not; the choice of the others' order or presence
-    moves an utterance only at the border.
+    moves an utterance only at the border. Perturbed copies go with their original.
 
     Raises:
         UserError: there are fewer than two utterances.
     """
     ids = list(utterance_ids)
-    if len(ids) < 2:
-        raise UserError(f"training: {len(ids)} utterance(s); at least 2, one is held out")
-    digests = [hashlib.sha256(f"{seed}:{name}".encode()).digest() for name in ids]
-    count = min(max(1, round(fraction * len(ids))), len(ids) - 1)
-    chosen = set(sorted(range(len(ids)), key=lambda i: (digests[i], ids[i]))[:count])
-    return [i in chosen for i in range(len(ids))]
+    originals = sorted({original_name(name) for name in ids})
+    if len(originals) < 2:
+        raise UserError(f"training: {len(originals)} utterance(s); at least 2, one is held out")
+    digest = {name: hashlib.sha256(f"{seed}:{name}".encode()).digest() for name in originals}
+    count = min(max(1, round(fraction * len(originals))), len(originals) - 1)
+    chosen = set(sorted(originals, key=lambda name: (digest[name], name))[:count])
+    return [original_name(name) in chosen for name in ids]

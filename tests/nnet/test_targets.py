@@ -79,3 +79,12 @@ def test_held_out_choice() -> None:
     assert sum(hold_out(["a", "b"], 0.99, seed=1)) == 1
     with pytest.raises(UserError, match="at least 2"):
         hold_out(["a"], 0.5, seed=1)
+
+
+def test_copies_are_held_out_with_their_original() -> None:
+    ids = [f"u{n}" for n in range(50)]
+    chosen = hold_out(ids, 0.2, seed=1)
+    copies = [f"vtln{warp}-{name}" for warp in ("0.9", "1.1") for name in ids]
+    assert hold_out(ids + copies, 0.2, seed=1) == chosen * 3
+    with pytest.raises(UserError, match="at least 2"):
+        hold_out(["a", "vtln1.1-a"], 0.5, seed=1)
