@@ -12,18 +12,16 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.arguments import Changes, Recipe, mistakes_as_lines, read_recipe
-from pipeline.cli.dag import JobState, read_jobs, stage_of_rule
-from pipeline.cli.measured import (
+from pipeline.cli.costs import (
     Cost,
     cost_elsewhere,
-    duration,
     finish_time,
     guess_cost,
     job_cost,
     other_runs,
-    size,
-    size_of,
 )
+from pipeline.cli.dag import JobState, read_jobs, stage_of_rule
+from pipeline.cli.measured import duration, size, size_of
 from pipeline.cli.running import chosen_stages
 from pipeline.cli.tables import echo_table
 from pipeline.config import Config

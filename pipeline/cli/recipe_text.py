@@ -40,6 +40,12 @@ def _grammar_lines(found: Found) -> str:
     )
 
 
+def _decode_lines(found: Found) -> str:
+    if found.grammar == "arpa":
+        return "  beam: 15 # wider is slower and finds more\n"
+    return "  beam: 40 # small graphs: a wide beam costs nothing, and no path to the end is lost\n"
+
+
 def recipe_text(found: Found) -> str:
     """config.yaml of a recipe: the sizes follow from the hours of speech.
 
@@ -115,4 +121,6 @@ nnet:
       threshold: 5.0
 
 grammars:
-{_grammar_lines(found)}"""
+{_grammar_lines(found)}
+decode:
+{_decode_lines(found)}"""

@@ -13,11 +13,11 @@ from typing import Any
 
 import typer
 
+from pipeline.cli.progress import REASON_WIDTH, PlainLines, make_display
 from pipeline.config import Config, ConfigError
-from pipeline.snakemake_messages import Failed, Finished, Started, events
+from pipeline.snakemake_messages import Failed, Finished, events
 from pipeline.workflow import REPOSITORY, program_environment, stage_files, stage_rules
 
-REASON_WIDTH = 150  # characters
 NUM_LOG_LINES = 15  # shown of the log of a failed job that does not say what was wrong
 
 
@@ -132,24 +132,20 @@ def run_snakemake(command: list[str], dry_run: bool, verbose: bool) -> int:
         env={**environment, "PYTHONUNBUFFERED": "1"},
     ) as process:
         assert process.stdout is not None
-
-        for event in events(_kept(process.stdout, others)):
-            others.clear()
-            if isinstance(event, Failed):
-                num_failed += 1
-                typer.echo(f"failed: {event.job.name}: {why_failed(event.job.log)}", err=True)
-            elif isinstance(event, Finished) and event.job.log:
-                width = len(str(event.total))
-                count = f"[{event.done:{width}}/{event.total}]"
-                why = textwrap.shorten(event.job.unusual_reason, REASON_WIDTH)
-                typer.echo(
-                    f"{count} {event.job.name}: {event.seconds:.1f} s"
-                    + (f" ({why})" if why else "")
-                )
-            elif isinstance(event, Started) and dry_run and event.job.log:
-                num_jobs += 1
-                reason = event.job.details.get("reason", "")
-                typer.echo(f"{event.job.name}: {textwrap.shorten(reason, REASON_WIDTH)}")
+        with PlainLines() if dry_run else make_display() as display:
+            for event in events(_kept(process.stdout, others)):
+                others.clear()
+                if isinstance(event, Failed):
+                    num_failed += 1
+                    display.failed(event.job, why_failed(event.job.log))
+                elif isinstance(event, Finished):
+                    display.finished(event)
+                elif not dry_run:
+                    display.started(event.job)
+                elif event.job.log:
+                    num_jobs += 1
+                    reason = event.job.details.get("reason", "")
+                    typer.echo(f"{event.job.name}: {textwrap.shorten(reason, REASON_WIDTH)}")
     if process.returncode and not num_failed:
         typer.echo("".join(others[-NUM_LOG_LINES:]).strip(), err=True)
     elif dry_run:

@@ -7,16 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.cli.costs import Cost, cost_elsewhere, finish_time, guess_cost
 from pipeline.cli.dag import JobState, changed_options, find_job
-from pipeline.cli.measured import (
-    Cost,
-    benchmark_seconds,
-    cost_elsewhere,
-    duration,
-    finish_time,
-    guess_cost,
-    size,
-)
+from pipeline.cli.measured import benchmark_seconds, duration, size
 from pipeline.cli.plan import make_plan, up_to
 from pipeline.cli.stages import roots, stage_states
 from pipeline.config import ConfigError
