@@ -50,7 +50,8 @@ def align(
         command = snakemake_command(config, tree, files=targets)
     command += ["--cores", str(jobs or "all")]
     typer.echo(f"$ {shlex.join(command)}")
-    status = run_snakemake(command, dry_run=False, verbose=False)
+    with mistakes_as_lines():
+        status = run_snakemake(command, config.root, dry_run=False, verbose=False)
     if status:
         raise typer.Exit(status)
     for folder in folders:

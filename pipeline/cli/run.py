@@ -60,7 +60,8 @@ def run(
         command = snakemake_command(config, tree, first, last, force)
     command += ["--cores", str(jobs or "all")] + (["--dry-run"] if dry_run else [])
     typer.echo(f"$ {shlex.join(command)}")
-    status = run_snakemake(command, dry_run, verbose)
+    with mistakes_as_lines():
+        status = run_snakemake(command, config.root, dry_run, verbose)
     if status:
         raise typer.Exit(status)
     if not dry_run and last in (None, "report"):

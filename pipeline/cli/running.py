@@ -13,12 +13,24 @@ from typing import Any
 
 import typer
 
+from pipeline.cli.locking import sole_run
 from pipeline.cli.progress import REASON_WIDTH, PlainLines, make_display
 from pipeline.config import Config, ConfigError
 from pipeline.snakemake_messages import Failed, Finished, events
 from pipeline.workflow import REPOSITORY, program_environment, stage_files, stage_rules
 
 NUM_LOG_LINES = 15  # shown of the log of a failed job that does not say what was wrong
+MAX_SAID = 2000  # characters of Snakemake's last words that are shown
+KNOWN_ENDS = {  # what Snakemake says -> what it means to the user
+    "No space left on device": "the disk is full; make room (hybrid clean RECIPE) and run again: "
+    "what is finished stays",
+    "Read-only file system": "the folder cannot be written (read-only file system); mount it "
+    "writable, or work in another folder",
+    "Permission denied": "a file or folder cannot be written (permission denied); mend its "
+    "permissions, or work in another folder",
+    "Directory cannot be locked": "another Snakemake works in this folder; wait for it, or if none "
+    "is left: snakemake --unlock",
+}
 
 
 def snakemake_settings(recipe: str, changes: dict[str, Any]) -> list[str]:
@@ -108,16 +120,38 @@ def why_failed(log: str | None) -> str:
     return errors[-1] if errors else "\n".join([f"end of {log}:", *lines[-NUM_LOG_LINES:]])
 
 
+def why_stopped(lines: Sequence[str]) -> str:
+    """What Snakemake said last when it ended without a failed job: one line if it is known."""
+    text = "".join(lines)
+    for sign, meaning in KNOWN_ENDS.items():
+        if sign in text:
+            return meaning
+    return text.strip()[-MAX_SAID:] or "Snakemake ended without a word; run again with --verbose"
+
+
 def _kept(lines: Iterable[str], copies: list[str]) -> Iterator[str]:
     for line in lines:
         copies.append(line)
         yield line
 
 
-def run_snakemake(command: list[str], dry_run: bool, verbose: bool) -> int:
-    """Run it, one line a job; return its exit status."""
+def run_snakemake(command: list[str], root: str, dry_run: bool, verbose: bool) -> int:
+    """Run it, one line a job; return its exit status.
+
+    Args:
+        root: folder of the run, which no other run may write at the same time.
+    Raises:
+        UserError: another run does.
+    """
+    if dry_run:
+        return _watch(command, {}, dry_run, verbose)
+    with sole_run(root, say=lambda text: typer.echo(text, err=True)) as variables:
+        return _watch(command, variables, dry_run, verbose)
+
+
+def _watch(command: list[str], variables: dict[str, str], dry_run: bool, verbose: bool) -> int:
     words = [sys.executable, "-m", *command]
-    environment = {**os.environ, **program_environment(os.environ, conda=False)}
+    environment = {**os.environ, **program_environment(os.environ, conda=False), **variables}
     if verbose:
         return subprocess.run(words, env=environment, check=False).returncode
     others: list[str] = []  # what Snakemake said that is about no job: shown if it fails
@@ -147,7 +181,7 @@ def run_snakemake(command: list[str], dry_run: bool, verbose: bool) -> int:
                     reason = event.job.details.get("reason", "")
                     typer.echo(f"{event.job.name}: {textwrap.shorten(reason, REASON_WIDTH)}")
     if process.returncode and not num_failed:
-        typer.echo("".join(others[-NUM_LOG_LINES:]).strip(), err=True)
+        typer.echo(f"error: {why_stopped(others)}", err=True)
     elif dry_run:
         typer.echo(f"{num_jobs} jobs would run" if num_jobs else "nothing to be done")
     return process.returncode
