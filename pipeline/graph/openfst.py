@@ -70,7 +70,28 @@ def fst_bytes(fst: Fst, kind: str = "vector") -> bytes:
     words[at_arc + 1] = fst.olabel
     words[at_arc + 2] = fst.cost.view(np.int32)
     words[at_arc + 3] = fst.nextstate
-    return _header_bytes(fst, b"vector", _VECTOR_PROPERTIES) + words.tobytes()
+    sizes = (fst.start, fst.num_states, fst.num_arcs)
+    return _header_bytes(b"vector", b"standard", _VECTOR_PROPERTIES, sizes) + words.tobytes()
+
+
+def lattice_bytes(lattice: Lattice) -> bytes:
+    """The content of a file of a lattice, as kaldifst.Lattice and Kaldi read it."""
+    num_states, num_arcs = len(lattice.final), len(lattice.ilabel)
+    words = np.empty(4 * num_states + 5 * num_arcs, "<i4")
+    counts = np.diff(lattice.first_arc)
+    at_state = 4 * np.arange(num_states) + 5 * lattice.first_arc[:-1]
+    words[at_state] = lattice.final[:, 0].copy().view(np.int32)
+    words[at_state + 1] = lattice.final[:, 1].copy().view(np.int32)
+    words[at_state + 2] = counts
+    words[at_state + 3] = 0
+    at_arc = 5 * np.arange(num_arcs) + np.repeat(4 * (np.arange(num_states) + 1), counts)
+    words[at_arc] = lattice.ilabel
+    words[at_arc + 1] = lattice.olabel
+    words[at_arc + 2] = lattice.cost[:, 0].copy().view(np.int32)
+    words[at_arc + 3] = lattice.cost[:, 1].copy().view(np.int32)
+    words[at_arc + 4] = lattice.nextstate
+    sizes = (lattice.start, num_states, num_arcs)
+    return _header_bytes(b"vector", b"lattice4", _VECTOR_PROPERTIES, sizes) + words.tobytes()
 
 
 def _const_bytes(fst: Fst) -> bytes:
@@ -84,18 +105,20 @@ def _const_bytes(fst: Fst) -> bytes:
     arcs = np.empty(fst.num_arcs, _ARC)
     for name in ("ilabel", "olabel", "cost", "nextstate"):
         arcs[name] = getattr(fst, name)
-    return _header_bytes(fst, b"const", _CONST_PROPERTIES) + states.tobytes() + arcs.tobytes()
+    sizes = (fst.start, fst.num_states, fst.num_arcs)
+    header = _header_bytes(b"const", b"standard", _CONST_PROPERTIES, sizes)
+    return header + states.tobytes() + arcs.tobytes()
 
 
-def _header_bytes(fst: Fst, kind: bytes, properties: int) -> bytes:
-    arc_type = b"standard"
+def _header_bytes(kind: bytes, arc_type: bytes, properties: int, sizes: tuple[int, ...]) -> bytes:
+    """``sizes``: start, states, arcs."""
     return (
         struct.pack("<ii", _MAGIC, len(kind))
         + kind
         + struct.pack("<i", len(arc_type))
         + arc_type
         + struct.pack("<iiQ", _VERSION, 0, properties)
-        + struct.pack("<qqq", fst.start, fst.num_states, fst.num_arcs)
+        + struct.pack("<qqq", *sizes)
     )
 
 

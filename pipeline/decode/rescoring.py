@@ -1,0 +1,146 @@
+"""Rescoring of word lattices: the grammar that the search had is replaced by another.
+
+Source: Kaldi's lattice-lmrescore. Each grammar is walked as a deterministic acceptor: a state backs
+off (#0) only where it has no arc for the word, as kaldi's BackoffDeterministicOnDemandFst does.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.decode.n_best import WordLattice
+from pipeline.graph.fst import Fst
+from pipeline.io.errors import UserError
+from pipeline.io.symbols import SymbolTable
+
+BACKOFF = "#0"
+DECIMALS = 4
+
+
+@dataclass(frozen=True)
+class WalkedGrammar:
+    """G as a table: state and word -> cost and next state."""
+
+    start: int
+    arcs: dict[tuple[int, int], tuple[float, int]]
+    backoff: dict[int, tuple[float, int]]
+    final: list[float]  # inf where a sentence cannot end
+    words: SymbolTable
+
+    @classmethod
+    def of(cls, fst: Fst, words: SymbolTable, source: str = "grammar") -> WalkedGrammar:
+        """From G.fst.
+
+        Raises:
+            UserError: a state has two arcs of one word, or arcs without label.
+        """
+        columns = (fst.source, fst.ilabel, fst.cost, fst.nextstate)
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        arcs: dict[tuple[int, int], tuple[float, int]] = {}
+        backoff: dict[int, tuple[float, int]] = {}
+        for state, label, cost, target in rows:
+            if label == 0 or (state, label) in arcs:
+                raise UserError(f"{source}: it is not deterministic; rescore with another grammar")
+            arcs[state, label] = (cost, target)
+            if label == words[BACKOFF]:
+                backoff[state] = (cost, target)
+        return cls(fst.start, arcs, backoff, fst.final.tolist(), words)
+
+    def step(self, state: int, word: str) -> tuple[float, int] | None:
+        """Cost of a word, and the state after it; None if it cannot be said here."""
+        label, total = self.words.get(word, -1), 0.0
+        assert label is not None
+        while (state, label) not in self.arcs:
+            if state not in self.backoff:
+                return None
+            cost, state = self.backoff[state]
+            total += cost
+        cost, state = self.arcs[state, label]
+        return total + cost, state
+
+    def end(self, state: int) -> float:
+        """Cost of ending the sentence."""
+        total = 0.0
+        while not math.isfinite(self.final[state]):
+            if state not in self.backoff:
+                return math.inf
+            cost, state = self.backoff[state]
+            total += cost
+        return total + self.final[state]
+
+    def cost(self, sentence: tuple[str, ...]) -> float:
+        """Of a whole sentence; inf if it cannot be said."""
+        state, total = self.start, 0.0
+        for word in sentence:
+            step = self.step(state, word)
+            if step is None:
+                return math.inf
+            total, state = total + step[0], step[1]
+        return total + self.end(state)
+
+
+def rescore(lattice: WordLattice, old: WalkedGrammar, new: WalkedGrammar) -> WordLattice | None:
+    """The lattice with ``new``'s costs in place of ``old``'s in its graph costs.
+
+    A node is split where ways into it have different histories in the grammars. In a lattice whose
+    search did not reach the graph's end, sentences do not pay for ending.
+
+    Returns:
+        None if no sentence of it can be said in the new grammar.
+    """
+    leaving: dict[int, list[int]] = {}
+    for n, arc in enumerate(lattice["arcs"]):
+        leaving.setdefault(arc[0], []).append(n)
+    Key = tuple[int, int, int]  # node, state of old, state of new
+    start: Key = (0, old.start, new.start)
+    waiting: dict[int, set[Key]] = {0: {start}}
+    number: dict[Key, int] = {}
+    links: list[tuple[Key, Key, int, float]] = []
+    for node in range(len(lattice["frame"])):
+        for key in sorted(waiting.get(node, ())):
+            number[key] = len(number)
+            for n in leaving.get(node, ()):
+                _, target, word, *_ = lattice["arcs"][n]
+                before, after = old.step(key[1], word), new.step(key[2], word)
+                if before is None or after is None:
+                    continue
+                reached = (target, before[1], after[1])
+                waiting.setdefault(target, set()).add(reached)
+                links.append((key, reached, n, after[0] - before[0]))
+    final = []
+    entries: dict[int, list[list]] = {}
+    for entry in lattice["final"]:
+        entries.setdefault(entry[0], []).append(entry)
+    for key, n in number.items():
+        change = new.end(key[2]) - old.end(key[1]) if lattice["reached_final"] else 0.0
+        for _, acoustic, graph, ids in entries.get(key[0], ()):
+            if math.isfinite(change):
+                final.append([n, acoustic, round(graph + change, DECIMALS), ids])
+    arcs = []
+    for key, reached, n, change in links:
+        _, _, word, acoustic, graph, ids = lattice["arcs"][n]
+        cost = round(graph + change, DECIMALS)
+        arcs.append([number[key], number[reached], word, acoustic, cost, ids])
+    nodes = [lattice["frame"][key[0]] for key in number]
+    return _whole_paths({**lattice, "frame": nodes, "arcs": arcs, "final": final})
+
+
+def _whole_paths(lattice: WordLattice) -> WordLattice | None:
+    """Without nodes from which no end can be reached."""
+    alive = np.zeros(len(lattice["frame"]), bool)
+    alive[[entry[0] for entry in lattice["final"]]] = True
+    for source, target, *_ in sorted(lattice["arcs"], key=lambda arc: -arc[0]):
+        alive[source] |= alive[target]
+    if not alive[0]:
+        return None
+    new = (np.cumsum(alive) - 1).tolist()
+    arcs = [[new[a[0]], new[a[1]], *a[2:]] for a in lattice["arcs"] if alive[a[1]]]
+    return {
+        **lattice,
+        "frame": [f for f, kept in zip(lattice["frame"], alive, strict=True) if kept],
+        "arcs": sorted(arcs, key=lambda row: (row[:3], row[3:])),
+        "final": sorted([new[entry[0]], *entry[1:]] for entry in lattice["final"]),
+    }
