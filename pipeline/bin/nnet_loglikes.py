@@ -14,6 +14,7 @@ from pipeline.gmm.transform import adapt_features
 from pipeline.io.archive import write_matrices
 from pipeline.io.errors import run
 from pipeline.nnet.forward import forward
+from pipeline.nnet.int8 import quantize
 from pipeline.nnet.model_files import load_model
 
 
@@ -29,11 +30,14 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--fmllr", type=Path, help="fmllr.ark of this set's speakers; likewise")
     parser.add_argument("--output-ark", type=Path, required=True)
     parser.add_argument("--output-scp", type=Path, required=True)
+    parser.add_argument("--int8", action="store_true", help="quantise a float32 network first")
     parser.add_argument("--num-threads", type=int, default=1)
     args = parser.parse_args(arguments)
     warnings.filterwarnings("ignore", "LSTM with projections is not supported with oneDNN")
     torch.set_num_threads(args.num_threads)
     model = load_model(args.model_dir)
+    if args.int8 and model.network.weights != "int8":
+        quantize(model.network)
     features = load_feature_set(args.cuts, args.cmvn, model.network.options.norm_vars)
     if args.fmllr is not None:
         features = adapt_features(features, args.transform, args.fmllr)

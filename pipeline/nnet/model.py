@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from torch import Tensor, nn
 
 from pipeline.config import ModelOptions
@@ -68,11 +70,13 @@ class AcousticModel(nn.Module):
         """Weights are drawn from torch's global generator; seed it before."""
         super().__init__()
         self.options = options
+        self.weights: Literal["float32", "int8"] = "float32"  # int8: see int8.quantize
         self.feature_dim = feature_dim
         self.num_pdfs = num_pdfs
         self.front_end = FrontEnd(feature_dim, options.deltas, options.splice_context)
         self.layers, dim = make_layers(options, self.front_end.output_dim)
         self.output = nn.Linear(dim, num_pdfs)
+        self._num_parameters = sum(parameter.numel() for parameter in self.parameters())
 
     @property
     def input_dim(self) -> int:
@@ -81,8 +85,8 @@ class AcousticModel(nn.Module):
 
     @property
     def num_parameters(self) -> int:
-        """Trained values."""
-        return sum(parameter.numel() for parameter in self.parameters())
+        """Trained values; int8 ones too, which torch does not count as parameters."""
+        return self._num_parameters
 
     @property
     def latency_frames(self) -> int | None:

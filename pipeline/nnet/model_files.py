@@ -16,6 +16,7 @@ from torch import Tensor
 from pipeline.config import ModelOptions
 from pipeline.io.atomic import write_bytes, write_json
 from pipeline.io.errors import UserError
+from pipeline.nnet.int8 import quantize
 from pipeline.nnet.model import AcousticModel
 
 FORMAT = 1
@@ -48,6 +49,8 @@ def save_model(directory: Path, model: HybridModel, training: dict[str, Any]) ->
             "input_dim": network.input_dim,
             "num_pdfs": network.num_pdfs,
             "num_parameters": network.num_parameters,
+            "latency_frames": network.latency_frames,
+            "weights": network.weights,
             "prior_scale": model.prior_scale,
             "training": training,
             "input_mean": network.front_end.mean.tolist(),
@@ -74,6 +77,8 @@ def load_model(directory: Path) -> HybridModel:
             )
         options = ModelOptions.model_validate(data["model"])
         network = AcousticModel(options, data["feature_dim"], data["num_pdfs"])
+        if data.get("weights") == "int8":
+            quantize(network)
         network.front_end.mean.copy_(torch.tensor(data["input_mean"]))
         network.front_end.scale.copy_(torch.tensor(data["input_scale"]))
         log_priors = torch.tensor(data["log_priors"])
