@@ -14,6 +14,7 @@ from pipeline.config import Config
 from pipeline.io.errors import UserError
 from pipeline.io.json_lines import read_json_lines
 from pipeline.io.rejects import Reject, read_rejects
+from pipeline.report.provenance import checksums, disk_usage
 from pipeline.report.triage import split_findings
 
 PACKAGES = (
@@ -58,6 +59,8 @@ class Run:
     rejects: list[tuple[str, Reject]] = field(default_factory=list)  # stage, reject
     benchmarks: list[Row] = field(default_factory=list)  # job, seconds, cpu_seconds, max_rss_mb
     versions: dict[str, str] = field(default_factory=dict)
+    checksums: list[Row] = field(default_factory=list)  # name, files, bytes, sha256
+    disk: list[Row] = field(default_factory=list)  # folder, files, bytes
 
 
 def _lines(path: Path) -> list[Row]:
@@ -174,4 +177,6 @@ def collect(root: Path, config: Config) -> Run:
             run.findings[split] = found
     run.rejects = list(_read_rejects(root, config))
     run.benchmarks = list(_read_benchmarks(root / "benchmarks"))
+    run.checksums = checksums(root)
+    run.disk = disk_usage(root)
     return run

@@ -15,6 +15,8 @@ from pipeline.report.drawing import COLOURS, INK, MUTED, WIDTH, band, draw, numb
 Row = dict[str, Any]
 MAX_MATRIX_WORDS = 30
 MAX_LAYERS = 8
+MAX_COLUMNS, STEPS_A_COLUMN = 60, 10  # of the histogram over time
+NORM_BINS = 30
 
 
 def wer_figure(rows: list[Row], title: str) -> bytes:
@@ -48,11 +50,19 @@ def wer_figure(rows: list[Row], title: str) -> bytes:
 
 
 def training_figure(epochs: list[Row], steps: list[Row], title: str) -> bytes:
-    """Loss and held-out loss, frame accuracy, and learning rate, by epoch."""
+    """Loss, held-out loss, frame accuracy, WER if measured, and learning rate, by epoch."""
+    wer = numbers(epochs, "wer")
+    with_wer = bool(np.isfinite(wer).any())
 
     def paint(figure: Figure) -> None:
-        loss, accuracy, rate = figure.subplots(3, 1, sharex=True, height_ratios=[2.2, 1, 1])
+        ratios = [2.2, 1, 1, 1] if with_wer else [2.2, 1, 1]
+        loss, accuracy, *more, rate = figure.subplots(
+            len(ratios), 1, sharex=True, height_ratios=ratios
+        )
         x = numbers(epochs, "epoch")
+        for axes in more:
+            axes.plot(x, wer, color=COLOURS[3], marker="o", ms=3)
+            axes.set_ylabel("WER %")
         loss.plot(x, numbers(epochs, "loss"), color=COLOURS[0], marker="o", ms=3, label="training")
         held_out = numbers(epochs, "held_out_loss")
         loss.plot(x, held_out, color=COLOURS[1], marker="o", ms=3, label="held out")
@@ -77,7 +87,7 @@ def training_figure(epochs: list[Row], steps: list[Row], title: str) -> bytes:
         rate.xaxis.set_major_locator(MaxNLocator(integer=True))
         figure.align_ylabels()
 
-    return draw(paint, WIDTH, 4.6)
+    return draw(paint, WIDTH, 5.4 if with_wer else 4.6)
 
 
 def _rate_by_step(axes: Axes, steps: list[Row]) -> None:
@@ -133,6 +143,46 @@ def gradient_figure(steps: list[Row], threshold: float | None, title: str) -> by
         figure.align_ylabels()
 
     return draw(paint, WIDTH, 5.6 if layers else 3.6)
+
+
+def gradient_histogram_figure(
+    steps: list[Row], threshold: float | None, title: str
+) -> bytes | None:
+    """Where the norm before clipping lies over time: each column is a histogram of its steps.
+
+    None if no norm is above 0.
+    """
+    norms = numbers(steps, "norm_before")
+    place = np.flatnonzero(np.isfinite(norms) & (norms > 0))
+    if not len(place):
+        return None
+    levels = np.log10(norms[place])
+    low, high = float(levels.min()), float(levels.max())
+    spread = max(high - low, 0.2)
+    columns = max(1, min(MAX_COLUMNS, len(steps) // STEPS_A_COLUMN))
+    edges = [
+        np.linspace(0.5, len(steps) + 0.5, columns + 1),
+        np.linspace(low - 0.05 * spread, low + 1.05 * spread, NORM_BINS + 1),
+    ]
+    counts, _, _ = np.histogram2d(place + 1, levels, bins=edges)
+    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+
+    def paint(figure: Figure) -> None:
+        axes = figure.subplots()
+        axes.grid(visible=False)
+        mesh = axes.pcolormesh(edges[0], 10.0 ** edges[1], 100 * share.T, cmap="Blues", vmin=0)
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=8))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.yaxis.set_minor_locator(NullLocator())
+        if threshold is not None and edges[1][0] <= np.log10(threshold) <= edges[1][-1]:
+            axes.axhline(threshold, color=COLOURS[1], linewidth=1.2, linestyle="--")
+        axes.set_xlabel("step")
+        axes.set_ylabel("gradient norm before clipping")
+        axes.set_title(title)
+        figure.colorbar(mesh, ax=axes, label="% of the steps", pad=0.02)
+
+    return draw(paint, WIDTH, 2.9)
 
 
 def _layer(steps: list[Row], layer: str) -> np.ndarray[Any, np.dtype[np.float64]]:

@@ -21,6 +21,7 @@ from pipeline.report.whole_words import whole_word_errors, whole_word_headline, 
 
 Row = dict[str, Any]
 MAX_ROWS = 200  # of the long tables; results.json has all
+FEW_JOBS = 15  # more are folded away
 
 
 def duration_text(seconds: float) -> str:
@@ -38,6 +39,21 @@ def duration_text(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
+def size_text(num_bytes: float) -> str:
+    """Bytes for people.
+
+    Examples:
+        >>> size_text(999), size_text(1_234_000)
+        ('999 B', '1.2 MB')
+    """
+    exponent = 0
+    while num_bytes >= 1000 and exponent < 3:
+        num_bytes /= 1000
+        exponent += 1
+    digits = 1 if exponent else 0
+    return f"{num_bytes:.{digits}f} {('B', 'kB', 'MB', 'GB')[exponent]}"
+
+
 def image(picture: Picture) -> Markup:
     """A figure with the PNG inside."""
     data = base64.b64encode(picture.png).decode("ascii")
@@ -50,6 +66,16 @@ def image(picture: Picture) -> Markup:
         height=height // 2,
         loading="lazy",
     )
+    if picture.wav:
+        sound = base64.b64encode(picture.wav).decode("ascii")
+        player = tag(
+            "audio",
+            controls="controls",
+            preload="none",
+            src=f"data:audio/wav;base64,{sound}",
+            aria_label=picture.alt,
+        )
+        return tag("figure", shown, player)
     if width <= 900:
         return tag("figure", shown)
     return tag("figure", tag("div", shown, class_="scroll wide", tabindex="0"), class_="spread")
@@ -100,7 +126,13 @@ def _errors(results: Row, pictures: Sequence[Picture]) -> Markup | None:
         ]
         title = tag("h3", f"{row['model']} · {row['split']} · {row['grammar']} · {row['decoder']}")
         parts = tag("div", *matrix, error_parts(row), class_="columns")
-        blocks.append((row["split"], tag("div", title, parts, class_="full")))
+        heard = [
+            image(p)
+            for p in pictures
+            if (p.section, p.split, p.caption) == ("heard", row["split"], row["grammar"])
+        ]
+        listen = tag("div", *heard, class_="gallery heard") if heard else None
+        blocks.append((row["split"], tag("div", title, parts, listen, class_="full")))
     return by_split(blocks)
 
 
@@ -163,14 +195,50 @@ def _stages(results: Row) -> Markup | None:
     ]
     total = duration_text(sum(row["seconds"] for row in stages))
     caption = f"{len(stages)} jobs, {total} one after the other"
-    return table(("job", "time", "CPU time", "memory"), rows, numeric=(1, 2, 3), caption=caption)
+    header = ("job", "time", "CPU time", "memory")
+    first = table(header, rows[:FEW_JOBS], numeric=(1, 2, 3), caption=caption)
+    parts: list[Content] = [tag("div", first, _disk(results), class_="columns")]
+    if len(rows) > FEW_JOBS:
+        rest = table(header, rows[FEW_JOBS:], numeric=(1, 2, 3))
+        parts.append(tag("details", tag("summary", "The other jobs"), rest))
+    return join(parts)
+
+
+def _disk(results: Row) -> Markup | None:
+    found = results["disk"]
+    if not found:
+        return None
+    rows = [(row["folder"], row["files"], size_text(row["bytes"])) for row in found[:FEW_JOBS]]
+    rest = found[FEW_JOBS:]
+    if rest:
+        files = sum(row["files"] for row in rest)
+        rows.append(
+            (f"{len(rest)} other folders", files, size_text(sum(row["bytes"] for row in rest)))
+        )
+    caption = f"{size_text(sum(row['bytes'] for row in found))} on disk"
+    return table(("folder", "files", "size"), rows, numeric=(1, 2), caption=caption)
+
+
+def _checksums(results: Row) -> Markup | None:
+    if not results["checksums"]:
+        return None
+    rows = [
+        (row["name"], row["files"], size_text(row["bytes"]), tag("code", row["sha256"]))
+        for row in results["checksums"]
+    ]
+    header = ("corpus", "files", "size", "SHA-256")
+    return table(header, rows, numeric=(1, 2), caption="Checksums")
 
 
 def _about(results: Row) -> Markup:
     versions = table(("package", "version"), results["versions"].items(), caption="Versions")
     config = json.dumps(results["config"], indent=2, ensure_ascii=False)
     whole = tag("pre", config, class_="scroll", tabindex="0")
-    return join((versions, tag("details", tag("summary", "The whole configuration"), whole)))
+    parts = (
+        tag("div", versions, _checksums(results), class_="columns"),
+        tag("details", tag("summary", "The whole configuration"), whole),
+    )
+    return join(parts)
 
 
 def make_page(results: Row, pictures: Sequence[Picture]) -> str:
@@ -186,8 +254,8 @@ def make_page(results: Row, pictures: Sequence[Picture]) -> str:
         ("gmm", "Training of the GMM-HMMs", _gallery(pictures, "gmm")),
         ("alignment", "Alignments", _alignments(results, pictures)),
         ("data", "Data", _data(results)),
-        ("time", "Time and memory", _stages(results)),
-        ("about", "Versions and configuration", _about(results)),
+        ("time", "Time, memory and disk", _stages(results)),
+        ("about", "Versions, checksums, configuration", _about(results)),
     ]
     there = [(name, title, content) for name, title, content in sections if content]
     style = Path(__file__).with_name("page.css").read_text(encoding="utf-8")

@@ -12,16 +12,18 @@ from pipeline.report.figures import (
     confusion_figure,
     gmm_figure,
     gradient_figure,
+    gradient_histogram_figure,
     training_figure,
     wer_figure,
 )
+from pipeline.report.heard import heard_utterances
 from pipeline.report.results import best_systems
 from pipeline.report.spectrogram import split_alignment_figure, triage_figures
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A PNG, what it shows in words, and the line beneath it."""
+    """A PNG, what it shows in words, what it belongs to, and its sound if it has one."""
 
     name: str  # of the file, without .png
     section: str
@@ -29,6 +31,7 @@ class Picture:
     png: bytes
     alt: str
     caption: str = ""
+    wav: bytes = b""  # sound to play beneath it
 
 
 def _wer_pictures(run: Run, results: Row) -> list[Picture]:
@@ -110,7 +113,29 @@ def _training_pictures(run: Run) -> list[Picture]:
                 alt = f"Gradient norms and share of clipped steps of {title}, {len(steps)} steps"
                 name = f"gradients_{split}_{network}"
                 pictures.append(Picture(name, "gradients", split, png, alt))
+                threshold = clipping_threshold(run.config, network)
+                histogram = gradient_histogram_figure(steps, threshold, title)
+                if histogram is not None:
+                    alt = f"Histogram of the gradient norm of {title} over its steps"
+                    name = f"gradient_histogram_{split}_{network}"
+                    pictures.append(Picture(name, "gradients", split, histogram, alt))
     return pictures
+
+
+def _heard_pictures(run: Run, results: Row) -> list[Picture]:
+    return [
+        Picture(
+            f"worst_{row['split']}_{row['grammar']}_{number}",
+            "heard",
+            row["split"],
+            heard.png,
+            heard.said,
+            row["grammar"],
+            heard.wav,
+        )
+        for row in results["errors"]
+        for number, heard in enumerate(heard_utterances(run.root, row), 1)
+    ]
 
 
 def _gmm_pictures(run: Run, results: Row) -> list[Picture]:
@@ -145,6 +170,7 @@ def make_pictures(run: Run, results: Row) -> list[Picture]:
     return [
         *_wer_pictures(run, results),
         *_confusion_pictures(run),
+        *_heard_pictures(run, results),
         *_whole_word_pictures(run),
         *_training_pictures(run),
         *_gmm_pictures(run, results),

@@ -25,6 +25,8 @@ Fields (WER in per cent, time in seconds; null where a run has not got that far)
   null where the utterance was not aligned)
 - rejected: stage, utterance_id, file, reason, remedy
 - stages: job, seconds, cpu_seconds, max_rss_mb (Snakemake's benchmarks)
+- disk: folder, files, bytes of each folder of the run, the largest first
+- checksums: name, files, bytes, sha256 of the corpus's audio and manifests
 - versions: package -> version
 - config: the whole configuration
 """
@@ -194,6 +196,8 @@ def make_results(run: Run) -> dict[str, Any]:
         "triage": [worst_of(found) for found in run.findings.values()],
         "rejected": [{"stage": stage, **reject._asdict()} for stage, reject in run.rejects],
         "stages": run.benchmarks,
+        "disk": run.disk,
+        "checksums": run.checksums,
         "versions": run.versions,
         "config": run.config.model_dump(mode="json"),
     }

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from pipeline.bin.make_report import main
 from pipeline.config import Config
 from pipeline.io.atomic import write_text
 from pipeline.io.errors import UserError
 from pipeline.io.rejects import Reject, write_rejects
-from pipeline.report.page import duration_text
-from tests.report.toy_run import ToyRun, make_toy_run, toy_config
+from pipeline.report.heard import NUM_HEARD
+from pipeline.report.page import duration_text, size_text
+from tests.report.toy_run import RATE, ToyRun, make_toy_run, toy_config
 
 VOID = {"br", "img", "meta"}
 EVIL = "<script>alert(1)</script>"
@@ -94,7 +98,8 @@ def test_page_needs_nothing_from_elsewhere(whole: tuple[Page, Path]) -> None:
     for name, attributes in page.elements:
         assert name not in ("script", "link", "iframe", "object")
         for key in ("src", "href"):
-            assert str(attributes.get(key, "#")).startswith(("data:image/png;base64,", "#"))
+            allowed = ("data:image/png;base64,", "data:audio/wav;base64,", "#")
+            assert str(attributes.get(key, "#")).startswith(allowed)
     viewport = [a["content"] for a in page.all("meta") if a.get("name") == "viewport"]
     assert viewport == ["width=device-width, initial-scale=1"]
 
@@ -159,3 +164,26 @@ def test_wrong_configuration_is_named(tmp_path: Path) -> None:
 )
 def test_durations(seconds: float, text: str) -> None:
     assert duration_text(seconds) == text
+
+
+def test_the_worst_utterances_can_be_heard(whole: tuple[Page, Path]) -> None:
+    page, folder = whole
+    results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    sounds = page.all("audio")
+    listed = [u["utterance_id"] for row in results["errors"] for u in row["worst"][:NUM_HEARD]]
+    assert len(sounds) == len(listed) > 0
+    for sound, utterance_id in zip(sounds, listed, strict=True):
+        assert f"Spectrogram of {utterance_id}: " in str(sound["aria-label"])
+        wav = base64.b64decode(str(sound["src"]).partition(",")[2])
+        samples, rate = soundfile.read(io.BytesIO(wav))
+        true, _ = soundfile.read(folder.parent / "audio" / f"{utterance_id}.wav")
+        assert rate == RATE
+        assert np.corrcoef(samples, true)[0, 1] > 0.999
+
+
+@pytest.mark.parametrize(
+    ("num_bytes", "said"),
+    [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (2.5e9, "2.5 GB"), (3e12, "3000.0 GB")],
+)
+def test_sizes(num_bytes: float, said: str) -> None:
+    assert size_text(num_bytes) == said
