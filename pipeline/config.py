@@ -338,6 +338,9 @@ class NnetOptions(NetworkOptions):
     # cepstra: normalised a speaker. fmllr: the rung's own features (LDA, MLLT and each speaker's
     # fMLLR); the rung must be of type sat, and a first search with it adapts the test speakers.
     features: Literal["cepstra", "fmllr"] = "cepstra"
+    # Sequence training after cross-entropy. From the network that it starts with it also takes
+    # alignment, features, model and prior_scale, unless alignment or prior_scale are given.
+    sequence: SequenceOptions | None = None
 
 
 class WholeWordOptions(NetworkOptions):
@@ -442,6 +445,23 @@ class Config(Options):
     decode: DecodeOptions = DecodeOptions()
     models: tuple[Name, ...] | None = None  # which are decoded; default: every rung and network
 
+    @model_validator(mode="before")
+    @classmethod
+    def _inherit(cls, data: Any) -> Any:
+        """Sequence training has the options of the network that it starts with."""
+        nets = data.get("nnet") if isinstance(data, dict) else None
+        if not isinstance(nets, dict):
+            return data
+        complete: dict[str, Any] = {}
+        for name, net in nets.items():
+            sequence = net.get("sequence") if isinstance(net, dict) else None
+            start = complete.get(str(sequence.get("start"))) if isinstance(sequence, dict) else None
+            inherited = start if isinstance(start, dict) else {}
+            keys = ("alignment", "features", "model", "prior_scale")
+            own = {key: inherited[key] for key in keys if key in inherited}
+            complete[name] = {**own, **net} if isinstance(net, dict) else net
+        return {**data, "nnet": complete}
+
     @model_validator(mode="after")
     def _free_names(self) -> Config:
         for key, names, taken in (
@@ -488,6 +508,8 @@ class Config(Options):
                 raise ValueError(f"nnet.{name}: the name is taken by a GMM rung")
             if net.features == "fmllr" and self.gmm[self.rung_of(name)].type != "sat":
                 raise ValueError(f"nnet.{name}.features: fmllr needs an alignment of type sat")
+            if net.sequence is not None:
+                self._check_sequence(name, net, net.sequence.start, earlier)
             earlier.append(name)
         for name in self.aligning_networks:
             if f"align_{name}" in (*self.gmm, *self.nnet):
@@ -499,11 +521,36 @@ class Config(Options):
                 raise ValueError(f"models: no GMM rung or network is called '{name}'")
         return self
 
+    def _check_sequence(self, name: str, net: NnetOptions, start: str, earlier: list[str]) -> None:
+        key = f"nnet.{name}.sequence.start"
+        if start not in earlier:
+            raise ValueError(f"{key}: must name an earlier network, one of {earlier}")
+        first = self.nnet[start]
+        if (net.model, net.features) != (first.model, first.features):
+            raise ValueError(f"{key}: model and features are those of {start}; leave them out")
+        if self.rung_of(name) != self.rung_of(start):
+            raise ValueError(f"{key}: {start} has pdf-ids of another rung than the alignment")
+        augment = net.augment
+        if any(
+            (augment.speed_factors, augment.vtln_warps, augment.volume_db, augment.noise_snr_db)
+        ):
+            raise ValueError(f"nnet.{name}.augment: sequence training does not perturb the audio")
+
     def rung_of(self, model: str) -> str:
         """The GMM rung that a model's pdf-ids, tree and features come from; a rung is its own."""
         while model in self.nnet:
             model = self.nnet[model].alignment
         return model
+
+    @property
+    def sequence_networks(self) -> tuple[str, ...]:
+        """Networks that sequence training makes from others."""
+        return tuple(name for name, net in self.nnet.items() if net.sequence is not None)
+
+    @property
+    def cross_entropy_networks(self) -> tuple[str, ...]:
+        """Networks that start from random weights."""
+        return tuple(name for name, net in self.nnet.items() if net.sequence is None)
 
     @property
     def aligning_networks(self) -> tuple[str, ...]:

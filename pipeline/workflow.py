@@ -306,7 +306,8 @@ def start_files(config: Config, folder: str, model: str) -> dict[str, str]:
     """Files from which this rung or network starts; none for mono.
 
     A rung starts from another rung's model and alignment. A network starts from the alignment of a
-    rung or of another network; the HMM and the adaptation are the rung's.
+    rung or of another network; the HMM and the adaptation are the rung's. Sequence training also
+    starts from a network.
     """
     aligned = config.nnet[model].alignment if model in config.nnet else config.gmm[model].alignment
     if aligned is None:
@@ -319,6 +320,10 @@ def start_files(config: Config, folder: str, model: str) -> dict[str, str]:
     }
     if model in config.nnet:
         files |= training_adaptation_files(config, folder, model)
+        sequence = config.nnet[model].sequence
+        if sequence is not None:
+            files["start"] = f"{folder}/{sequence.start}/model.safetensors"
+            files["start_description"] = f"{folder}/{sequence.start}/model.json"
     else:
         files["gmm"] = f"{folder}/{rung}/gmm.safetensors"
         files["transform"] = f"{folder}/{rung}/transform.safetensors"

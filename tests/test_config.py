@@ -60,6 +60,19 @@ def test_smallest_configuration_has_all_defaults(tmp_path: Path) -> None:
             {"nnet": {"two": {"alignment": "lstm"}, "align_lstm": {"alignment": "mono"}}},
             "nnet.lstm: its alignment is called align_lstm",
         ),
+        ({"nnet": {"two": {"sequence": {"start": "two"}}}}, "nnet.two.alignment: "),
+        (
+            {"nnet": {"two": {"alignment": "mono", "sequence": {"start": "two"}}}},
+            "nnet.two.sequence.start: must name an earlier network, one of ['lstm']",
+        ),
+        (
+            {"nnet": {"two": {"model": {"num_layers": 3}, "sequence": {"start": "lstm"}}}},
+            "nnet.two.sequence.start: model and features are those of lstm; leave them out",
+        ),
+        (
+            {"nnet": {"two": {"augment": {"volume_db": 3}, "sequence": {"start": "lstm"}}}},
+            "nnet.two.augment: sequence training does not perturb the audio",
+        ),
         (
             {"nnet": {"two": {"alignment": "lstm", "features": "fmllr"}}},
             "nnet.two.features: fmllr needs an alignment of type sat",
@@ -157,3 +170,19 @@ def test_any_yaml_is_a_configuration_or_one_line(
     except ConfigError as error:
         said = str(error)
     assert len(said.splitlines()) == 1
+
+
+def test_sequence_training_takes_over_what_its_start_is(tmp_path: Path) -> None:
+    changes = {
+        "nnet": {
+            "lstm": {"model": {"hidden_dim": 32}, "prior_scale": 0.8},
+            "mmi": {"sequence": {"start": "lstm"}, "training": {"num_epochs": 3}},
+            "again": {"alignment": "lstm", "sequence": {"start": "mmi", "criterion": "smbr"}},
+        }
+    }
+    nets = load(tmp_path, changes).nnet
+    assert nets["mmi"].model == nets["again"].model == nets["lstm"].model
+    assert (nets["mmi"].alignment, nets["again"].alignment) == ("mono", "lstm")
+    assert nets["again"].prior_scale == 0.8
+    assert nets["mmi"].training.num_epochs == 3
+    assert nets["again"].training == nets["lstm"].training

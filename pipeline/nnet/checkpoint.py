@@ -47,6 +47,15 @@ def digest(*arrays: np.ndarray | list[str]) -> str:
     return hasher.hexdigest()
 
 
+def weights_digest(model: nn.Module) -> str:
+    """Hash of a network's weights and normalisation, for fingerprints."""
+    hasher = hashlib.blake2b(digest_size=16)
+    for name, tensor in sorted([*model.named_parameters(), *model.named_buffers()]):
+        hasher.update(f"{name}{tuple(tensor.shape)}".encode())
+        hasher.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return hasher.hexdigest()
+
+
 def save_checkpoint(
     directory: Path,
     model: nn.Module,

@@ -1,4 +1,4 @@
-"""Cross-entropy training of a hybrid network, from the first step to the model on disk."""
+"""Training of a hybrid network, from the first step to the model on disk."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from pipeline.config import NetworkOptions
 from pipeline.features.feature_set import FeatureSet
@@ -19,8 +20,14 @@ from pipeline.io.atomic import write_bytes
 from pipeline.io.errors import UserError
 from pipeline.io.json_lines import write_json_lines
 from pipeline.nnet.averaging import EpochModels
-from pipeline.nnet.batches import FrameStore
-from pipeline.nnet.checkpoint import digest, read_checkpoint, restore, save_checkpoint
+from pipeline.nnet.batches import Batch, FrameStore
+from pipeline.nnet.checkpoint import (
+    digest,
+    read_checkpoint,
+    restore,
+    save_checkpoint,
+    weights_digest,
+)
 from pipeline.nnet.clipping import make_clipper
 from pipeline.nnet.culprits import CulpritFinder, culprit_message
 from pipeline.nnet.measures import batch_loss, evaluate, normalise_input
@@ -32,6 +39,18 @@ from pipeline.nnet.sampler import DurationBatches
 from pipeline.nnet.spec_augment import spec_augment
 from pipeline.nnet.step_log import StepLog, TensorBoard, finite, step_record
 from pipeline.nnet.targets import TrainingSet, hold_out, log_priors
+
+
+class Criterion(Protocol):
+    """What a training lowers instead of cross-entropy; see nnet.sequence."""
+
+    def loss(self, model: AcousticModel, batch: Batch, utterance_ids: list[str]) -> Tensor:
+        """Mean loss (nats) of a batch's frames."""
+
+    def evaluate(
+        self, model: AcousticModel, store: FrameStore, utterance_ids: list[str]
+    ) -> tuple[float, float]:
+        """Mean loss of a set's frames, and share of frames whose best pdf_id is the target."""
 
 
 @dataclass
@@ -70,6 +89,8 @@ def train(
     augment: Callable[[TrainingSet], TrainingSet] | None = None,
     reporter: Reporter | None = None,
     on_step: Callable[[dict[str, Any]], None] | None = None,
+    start: HybridModel | None = None,
+    criterion: Criterion | None = None,
 ) -> HybridModel:
     """Train a network and write model.safetensors, model.json, log.jsonl and steps.jsonl.
 
@@ -89,6 +110,8 @@ def train(
         augment: adds perturbed copies to the utterances that are not held out.
         reporter: is told of the progress.
         on_step: gets each line of steps.jsonl after its step.
+        start: a trained network that goes on, with its normalisation and priors; it is changed.
+        criterion: what to lower; cross-entropy if not given.
     Raises:
         UserError: too few utterances, features that are not finite, or an epoch without one finite
             gradient.
@@ -104,20 +127,27 @@ def train(
     if augment is not None:
         train_set = augment(train_set)
     delay = options.model.target_delay
+    train_ids = train_set.features.utterance_ids
     store = FrameStore(train_set.features, train_set.pdfs, delay)
     test_set = training.select([i for i, held in enumerate(held_out) if held])
     test_store = FrameStore(test_set.features, test_set.pdfs, delay)
 
-    model = AcousticModel(options.model, features.dim, num_pdfs)
-    normalise_input(model, store)
+    if start is None:
+        model = AcousticModel(options.model, features.dim, num_pdfs)
+        normalise_input(model, store)
+        priors = torch.tensor(log_priors(training.pdfs, num_pdfs)).float()
+    else:
+        model, priors = start.network, start.log_priors
     fill = model.front_end.mean[: features.dim]
-    hybrid = HybridModel(
-        model, torch.tensor(log_priors(training.pdfs, num_pdfs)).float(), options.prior_scale
-    )
+    hybrid = HybridModel(model, priors, options.prior_scale)
     optimizer = make_optimizer(model, settings)
     schedule = Schedule(settings)
     clipper = make_clipper(model, options.clipping, model.input_dim)
-    finder = CulpritFinder(output_dir / "culprits", hybrid, options)
+    watched = options
+    if criterion is not None:  # a replay would compute cross-entropy: steps are only named
+        none_saved = settings.model_copy(update={"max_culprits": 0})
+        watched = options.model_copy(update={"training": none_saved})
+    finder = CulpritFinder(output_dir / "culprits", hybrid, watched)
     sampler = DurationBatches(store.num_frames, settings.batch_frames, seed)
     state = State()
 
@@ -129,6 +159,7 @@ def train(
         "features": digest(features.utterance_ids, features.frames, features.offsets),
         "augmentation": None if augment is None else digest(train_set.features.frames),
         "dimensions": [features.dim, num_pdfs],
+        "start": None if start is None else weights_digest(model),
     }
     checkpoint, reason = read_checkpoint(folder, fingerprint)
     if reason:
@@ -147,6 +178,18 @@ def train(
     epoch_models = EpochModels(folder, settings.average_last)
     steps = StepLog(folder / "steps.jsonl", state.step)
     board = TensorBoard(output_dir / "tensorboard", state.step) if settings.tensorboard else None
+
+    def loss_of(batch: Batch, indices: list[int]) -> Tensor:
+        if criterion is not None:
+            return criterion.loss(model, batch, [train_ids[i] for i in indices])
+        return batch_loss(
+            model, batch, settings.label_smoothing, sampler.epoch, options.clipping.loss_tau
+        )
+
+    def held_out_results() -> tuple[float, float]:
+        if criterion is not None:
+            return criterion.evaluate(model, test_store, test_set.features.utterance_ids)
+        return evaluate(model, test_store)
 
     def checkpoint_now() -> None:
         steps.flush()
@@ -186,9 +229,7 @@ def train(
             )
             random_state = torch.get_rng_state()
             optimizer.zero_grad(set_to_none=True)
-            loss = batch_loss(
-                model, batch, settings.label_smoothing, sampler.epoch, options.clipping.loss_tau
-            )
+            loss = loss_of(batch, indices)
             clipper.before_backward(options.model.frame_subsampling / batch.num_frames)
             loss.backward()
             clipping = clipper()
@@ -197,7 +238,7 @@ def train(
                 "step": state.step + 1,
                 "epoch": sampler.epoch + 1,
                 "loss": finite(value),
-                "utterance_ids": [train_set.features.utterance_ids[i] for i in indices],
+                "utterance_ids": [train_ids[i] for i in indices],
             }
             found = finder.look(clipping, batch, random_state, about)
             if not clipping.skipped:
@@ -225,7 +266,7 @@ def train(
             if state.step % settings.checkpoint_steps == 0 and sampler.position < len(plan):
                 checkpoint_now()
 
-        _end_epoch(state, sampler.epoch + 1, rate, *evaluate(model, test_store))
+        _end_epoch(state, sampler.epoch + 1, rate, *held_out_results())
         schedule.end_epoch(state.epochs[-1]["held_out_loss"])
         epoch_models.save(model, sampler.epoch + 1, state.best_epoch)
         sampler.next_epoch()

@@ -75,12 +75,15 @@ def test_graphs_take_the_probabilities_of_a_rung(tmp_path: Path) -> None:
         assert "exp/demo/lang/lang.json" not in inputs
 
 
-def test_a_network_may_learn_the_alignment_of_another(tmp_path: Path) -> None:
-    again = '{"again": {"alignment": "lstm", "features": "fmllr"}}'
+def test_a_network_may_start_from_another(tmp_path: Path) -> None:
+    again = (
+        '{"again": {"alignment": "lstm", "features": "fmllr"},'
+        ' "mmi": {"sequence": {"start": "again"}}}'
+    )
     result = dry_run(tmp_path, "--config", f"nnet={again}")
     assert result.returncode == 0, result.stdout + result.stderr
     found = re.findall(r"^(?:local)?rule (\w+):$", result.stdout, re.MULTILINE)
-    assert {"train_lstm", "align_lstm", "train_again"} <= set(found)
+    assert {"train_lstm", "align_lstm", "train_again", "train_mmi"} <= set(found)
 
 
 @pytest.mark.parametrize(

@@ -178,6 +178,15 @@ def test_a_network_learns_another_networks_alignment(folder: Path) -> None:
     }
 
 
+def test_sequence_training_starts_from_a_network(folder: Path) -> None:
+    config = load_recipe({"recipe": "toy", "nnet": {"mmi": {"sequence": {"start": "net"}}}}, folder)
+    assert (config.cross_entropy_networks, config.sequence_networks) == (("net",), ("mmi",))
+    files = start_files(config, "f", "mmi")
+    assert files["start"] == "f/net/model.safetensors"
+    assert files["alignment"] == "f/tri/alignment/transition_ids.scp"
+    assert stage_rules(config, "mmi") == ["train_mmi"]
+
+
 def test_only_an_adapted_model_has_loglikes_of_a_grammar(folder: Path) -> None:
     config = load_recipe({"recipe": "toy"}, folder)
     assert loglikes(config, "f", "mono", "g") == "f/decode/mono/loglikes.scp"

@@ -69,7 +69,7 @@ class SequenceCriterion:
         delay = model.options.target_delay
         logits = model(batch.features, batch.lengths)[:, delay:]
         lengths, targets = batch.lengths - delay, batch.targets[:, delay:]
-        log_posteriors = logits.float().log_softmax(dim=2)
+        log_posteriors = logits.log_softmax(dim=2)
         priors = self._scaled_priors.to(log_posteriors.device)
         log_likes = self.options.acoustic_scale * (log_posteriors - priors)
         sequence = self._sequence_loss(log_likes, lengths, targets, utterance_ids)
@@ -77,7 +77,7 @@ class SequenceCriterion:
             log_posteriors.flatten(0, 1), targets.flatten(), ignore_index=IGNORED
         )
         correct = (logits.argmax(dim=2) == targets).sum()
-        return sequence.float(), cross_entropy, correct
+        return sequence.to(cross_entropy.dtype), cross_entropy, correct
 
     def _sequence_loss(
         self, log_likes: Tensor, lengths: Tensor, targets: Tensor, utterance_ids: Sequence[str]

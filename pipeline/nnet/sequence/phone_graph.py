@@ -12,12 +12,13 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.hmm.model import Hmm
 from pipeline.hmm.segments import phone_segments
+from pipeline.io.archive import read_int_vectors
 
 EDGE = 0  # what stands before the first phone and after the last one
 
@@ -89,12 +90,12 @@ class PhoneNgram:
         return PhoneGraph(arcs, {len(phones): self.log_prob(history, EDGE)})
 
 
-def phone_sequences(
-    hmm: Hmm, utterance_ids: Sequence[str], transition_ids: NDArray[np.int32], offsets: NDArray
-) -> dict[str, Phones]:
-    """The phones of each alignment; transition_ids (sum T,), utterance i from offsets[i]."""
-    segments = phone_segments(hmm, transition_ids, offsets)
-    found: dict[str, list[int]] = {utterance_id: [] for utterance_id in utterance_ids}
-    for utterance, phone in zip(segments.utterance, segments.phone_id, strict=True):
-        found[utterance_ids[utterance]].append(int(phone))
-    return {utterance_id: tuple(phones) for utterance_id, phones in found.items() if phones}
+def read_phones(alignment: Path, hmm: Hmm, utterance_ids: Sequence[str]) -> dict[str, Phones]:
+    """The phones of each utterance's alignment, an archive of transition_ids of `hmm`."""
+    wanted = set(utterance_ids)
+    found: dict[str, Phones] = {}
+    for utterance_id, ids in read_int_vectors(alignment):
+        if utterance_id in wanted:
+            segments = phone_segments(hmm, ids, np.array([0, len(ids)]))
+            found[utterance_id] = tuple(segments.phone_id.tolist())
+    return found

@@ -1,0 +1,82 @@
+"""Program: cuts, an alignment and a trained network -> the network after sequence training."""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+from pathlib import Path
+
+from pipeline.config import NnetOptions
+from pipeline.features.feature_set import load_feature_set
+from pipeline.gmm.transform import adapt_features
+from pipeline.hmm.model import Hmm
+from pipeline.io.errors import UserError, run
+from pipeline.io.options import parse_options
+from pipeline.io.rejects import write_rejects
+from pipeline.nnet.model_files import load_model
+from pipeline.nnet.progress import ConsoleReporter
+from pipeline.nnet.sequence.criterion import SequenceCriterion
+from pipeline.nnet.sequence.phone_graph import read_phones
+from pipeline.nnet.targets import make_training_set
+from pipeline.nnet.train import train
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Read features, alignment and network, train, write the model beside its hmm.json."""
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline.bin.train_sequence", description=__doc__
+    )
+    parser.add_argument("--cuts", type=Path, required=True, help="cuts.jsonl.gz of the train set")
+    parser.add_argument("--cmvn", type=Path, required=True, help="its cmvn.ark")
+    parser.add_argument("--alignment", type=Path, required=True, help="transition_ids.scp")
+    parser.add_argument("--hmm", type=Path, required=True, help="hmm.json of the alignment's rung")
+    parser.add_argument("--start-dir", type=Path, required=True, help="output of train_nnet")
+    parser.add_argument("--options", required=True, help="NnetOptions with a section sequence")
+    parser.add_argument("--transform", type=Path, help="of the rung; only for fmllr features")
+    parser.add_argument("--fmllr", type=Path, help="fmllr.ark of the rung's alignment; likewise")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--output-dir", type=Path, required=True)
+    args = parser.parse_args(arguments)
+    warnings.filterwarnings("ignore", "LSTM with projections is not supported with oneDNN")
+    options = parse_options(NnetOptions, args.options, "--options")
+    if options.sequence is None:
+        raise UserError("--options: no section sequence; this network is for train_nnet")
+    hmm = Hmm.load(args.hmm)
+    start = load_model(args.start_dir)
+    if start.network.options != options.model or start.network.num_pdfs != hmm.num_pdfs:
+        raise UserError(
+            f"{args.start_dir}: another network than --options and {args.hmm} describe; "
+            "start from a network of the same model and rung"
+        )
+    features = load_feature_set(args.cuts, args.cmvn, options.model.norm_vars)
+    if options.features == "fmllr":
+        if args.transform is None or args.fmllr is None:
+            raise UserError("--options: features fmllr needs --transform and --fmllr")
+        features = adapt_features(features, args.transform, args.fmllr)
+    training = make_training_set(features, args.alignment, hmm.transitions)
+    start.prior_scale = options.prior_scale
+    phones = read_phones(args.alignment, hmm, training.features.utterance_ids)
+    criterion = SequenceCriterion(options.sequence, hmm, phones, start)
+    with ConsoleReporter() as reporter:
+        graph = criterion.denominator
+        reporter.message(
+            f"{options.sequence.criterion}: {graph.num_states:,} states and "
+            f"{len(graph.source):,} arcs of all that could be said; "
+            f"{len(training.rejects)} utterances without an alignment are left out"
+        )
+        write_rejects(args.output_dir / "rejected.tsv", training.rejects)
+        train(
+            training,
+            hmm.num_pdfs,
+            options,
+            args.seed,
+            args.output_dir,
+            reporter=reporter,
+            start=start,
+            criterion=criterion,
+        )
+    hmm.save(args.output_dir / "hmm.json")
+
+
+if __name__ == "__main__":
+    run(main)
