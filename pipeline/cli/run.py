@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.arguments import Changes, Recipe, mistakes_as_lines, read_recipe
-from pipeline.cli.running import run_snakemake, snakemake_command
+from pipeline.cli.running import executor_options, run_snakemake, snakemake_command
 from pipeline.config import Config
 from pipeline.workflow import program_environment
 
@@ -39,6 +39,14 @@ def run(
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Processor cores to use [default: all].")
     ] = None,
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="How jobs are run: a folder of profiles/ (slurm, cluster) or any other; --jobs is "
+            "then how many at a time [default: on this machine].",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Only say what would run.")
     ] = False,
@@ -58,7 +66,7 @@ def run(
     with mistakes_as_lines():
         config, tree = read_recipe(recipe, changes)
         command = snakemake_command(config, tree, first, last, force)
-    command += ["--cores", str(jobs or "all")] + (["--dry-run"] if dry_run else [])
+        command += executor_options(profile, jobs) + (["--dry-run"] if dry_run else [])
     typer.echo(f"$ {shlex.join(command)}")
     with mistakes_as_lines():
         status = run_snakemake(command, config.root, dry_run, verbose)

@@ -17,7 +17,13 @@ from pipeline.cli.locking import sole_run
 from pipeline.cli.progress import REASON_WIDTH, PlainLines, make_display
 from pipeline.config import Config, ConfigError
 from pipeline.snakemake_messages import Failed, Finished, events
-from pipeline.workflow import REPOSITORY, program_environment, stage_files, stage_rules
+from pipeline.workflow import (
+    REPOSITORY,
+    program_environment,
+    shown,
+    stage_files,
+    stage_rules,
+)
 
 NUM_LOG_LINES = 15  # shown of the log of a failed job that does not say what was wrong
 MAX_SAID = 2000  # characters of Snakemake's last words that are shown
@@ -106,6 +112,22 @@ def snakemake_command(
         *snakemake_settings(config.recipe, changes),
         *(["--forcerun", *forcerun] if forcerun else []),
     ]
+
+
+def executor_options(profile: str | None, jobs: int | None) -> list[str]:
+    """Options for the machine or cluster that does the work.
+
+    Raises:
+        ConfigError: there is no such profile.
+    """
+    if profile is None:
+        return ["--cores", str(jobs or "all")]
+    for folder in (REPOSITORY / "profiles" / profile, Path(profile)):
+        if (folder / "config.yaml").is_file():
+            options = ["--workflow-profile", str(shown(folder))]
+            return options + (["--jobs", str(jobs)] if jobs else [])
+    known = sorted(path.parent.name for path in (REPOSITORY / "profiles").glob("*/config.yaml"))
+    raise ConfigError(f"--profile {profile}: no such folder; known are {', '.join(known)}")
 
 
 def why_failed(log: str | None) -> str:
