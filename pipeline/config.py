@@ -299,11 +299,21 @@ class TrainOptions(Options):
     checkpoint_steps: Count = 200
     # One thread loses little on small networks, and two networks then train side by side.
     num_threads: Count = 1
+    # Processes that share every batch, each with `num_threads`; the same batches for any number.
+    num_processes: Count = 1
+    device: Literal["auto", "cpu", "cuda"] = "auto"  # auto: a GPU if torch sees one
+    # Of the forward and backward pass; weights stay fp32. bf16: any device; fp16: GPUs only.
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     # A gradient that is not finite, or whose norm is above `spike_factor` times the median of the
     # last 100, is written down in culprits/; the first `max_culprits` with all to replay the step.
     spike_factor: Annotated[float, Field(gt=1)] = 10.0
     max_culprits: Annotated[int, Field(ge=0)] = 3
     tensorboard: bool = False  # also write steps and epochs for TensorBoard
+
+    @property
+    def num_cores(self) -> int:
+        """Threads of all processes together."""
+        return self.num_threads * self.num_processes
 
 
 class SequenceOptions(Options):

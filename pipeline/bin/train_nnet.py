@@ -14,7 +14,8 @@ from pipeline.io.errors import UserError, run
 from pipeline.io.options import parse_options
 from pipeline.io.rejects import write_rejects
 from pipeline.nnet.augment import AudioPerturbation, needs_audio, read_segments
-from pipeline.nnet.progress import ConsoleReporter
+from pipeline.nnet.distributed import Processes, run_processes
+from pipeline.nnet.progress import make_reporter
 from pipeline.nnet.targets import make_training_set
 from pipeline.nnet.train import train
 
@@ -33,8 +34,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--output-dir", type=Path, required=True)
     args = parser.parse_args(arguments)
-    warnings.filterwarnings("ignore", "LSTM with projections is not supported with oneDNN")
     options = parse_options(NnetOptions, args.options, "--options")
+    run_processes(_train, (args, options), options.training.num_processes)
+
+
+def _train(processes: Processes, args: argparse.Namespace, options: NnetOptions) -> None:
+    """What each process does: it reads all of the data and trains on its share of the batches."""
+    warnings.filterwarnings("ignore", "LSTM with projections is not supported with oneDNN")
     hmm = Hmm.load(args.hmm)
     features = load_feature_set(args.cuts, args.cmvn, options.model.norm_vars)
     if options.features == "fmllr":
@@ -58,7 +64,7 @@ def main(arguments: list[str] | None = None) -> None:
             options.training.num_threads,
             options.model.norm_vars,
         )
-    with ConsoleReporter() as reporter:
+    with make_reporter(processes.is_first) as reporter:
         if training.rejects:
             names = ", ".join(reject.utterance_id for reject in training.rejects[:3])
             reporter.message(
@@ -66,9 +72,20 @@ def main(arguments: list[str] | None = None) -> None:
                 f"alignment and are left out, e.g. {names}; "
                 f"all are in {args.output_dir / 'rejected.tsv'}"
             )
-        write_rejects(args.output_dir / "rejected.tsv", training.rejects)
-        train(training, hmm.num_pdfs, options, args.seed, args.output_dir, augment, reporter)
-    hmm.save(args.output_dir / "hmm.json")
+        if processes.is_first:
+            write_rejects(args.output_dir / "rejected.tsv", training.rejects)
+        train(
+            training,
+            hmm.num_pdfs,
+            options,
+            args.seed,
+            args.output_dir,
+            augment,
+            reporter,
+            processes=processes,
+        )
+    if processes.is_first:
+        hmm.save(args.output_dir / "hmm.json")
 
 
 if __name__ == "__main__":

@@ -13,8 +13,9 @@ from pipeline.hmm.model import Hmm
 from pipeline.io.errors import UserError, run
 from pipeline.io.options import parse_options
 from pipeline.io.rejects import write_rejects
+from pipeline.nnet.distributed import Processes, run_processes
 from pipeline.nnet.model_files import load_model
-from pipeline.nnet.progress import ConsoleReporter
+from pipeline.nnet.progress import make_reporter
 from pipeline.nnet.sequence.criterion import SequenceCriterion
 from pipeline.nnet.sequence.phone_graph import read_phones
 from pipeline.nnet.targets import make_training_set
@@ -37,8 +38,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--output-dir", type=Path, required=True)
     args = parser.parse_args(arguments)
-    warnings.filterwarnings("ignore", "LSTM with projections is not supported with oneDNN")
     options = parse_options(NnetOptions, args.options, "--options")
+    run_processes(_train, (args, options), options.training.num_processes)
+
+
+def _train(processes: Processes, args: argparse.Namespace, options: NnetOptions) -> None:
+    """What each process does: it reads all of the data and trains on its share of the batches."""
+    warnings.filterwarnings("ignore", "LSTM with projections is not supported with oneDNN")
     if options.sequence is None:
         raise UserError("--options: no section sequence; this network is for train_nnet")
     hmm = Hmm.load(args.hmm)
@@ -57,14 +63,15 @@ def main(arguments: list[str] | None = None) -> None:
     start.prior_scale = options.prior_scale
     phones = read_phones(args.alignment, hmm, training.features.utterance_ids)
     criterion = SequenceCriterion(options.sequence, hmm, phones, start)
-    with ConsoleReporter() as reporter:
+    with make_reporter(processes.is_first) as reporter:
         graph = criterion.denominator
         reporter.message(
             f"{options.sequence.criterion}: {graph.num_states:,} states and "
             f"{len(graph.source):,} arcs of all that could be said; "
             f"{len(training.rejects)} utterances without an alignment are left out"
         )
-        write_rejects(args.output_dir / "rejected.tsv", training.rejects)
+        if processes.is_first:
+            write_rejects(args.output_dir / "rejected.tsv", training.rejects)
         train(
             training,
             hmm.num_pdfs,
@@ -74,8 +81,10 @@ def main(arguments: list[str] | None = None) -> None:
             reporter=reporter,
             start=start,
             criterion=criterion,
+            processes=processes,
         )
-    hmm.save(args.output_dir / "hmm.json")
+    if processes.is_first:
+        hmm.save(args.output_dir / "hmm.json")
 
 
 if __name__ == "__main__":

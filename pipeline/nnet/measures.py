@@ -55,6 +55,14 @@ def batch_loss(
     return mean_loss(*batch_logits(model, batch, epoch), label_smoothing, loss_tau)
 
 
+def frames_in_loss(model: AcousticModel, batch: Batch, epoch: int = 0) -> int:
+    """Number of frames that `mean_loss` of a batch is the mean of."""
+    factor, targets = model.options.frame_subsampling, batch.targets
+    if factor > 1:
+        targets = sample_targets(targets, batch.lengths, factor, epoch % factor)
+    return int((targets != IGNORED).sum())
+
+
 @torch.inference_mode()
 def evaluate(model: AcousticModel, store: FrameStore) -> tuple[float, float]:
     """Mean cross-entropy (nats a frame) and share of frames whose best pdf_id is the target.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -93,3 +94,8 @@ class ConsoleReporter:
             f"rate {record['learning_rate']:.2g}, clipped {record['clipping_rate']:.0%}, "
             f"{record['frames_per_second']:,.0f} frames/s, {record['seconds']:.1f} s"
         )
+
+
+def make_reporter(shown: bool) -> AbstractContextManager[Reporter]:
+    """One for the console, or one that says nothing (the other processes of a training)."""
+    return ConsoleReporter() if shown else nullcontext(Quiet())

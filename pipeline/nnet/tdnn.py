@@ -35,6 +35,8 @@ class MaskedBatchNorm(nn.Module):
 
     def forward(self, frames: Tensor, lengths: Lengths) -> Tensor:
         """Normalise each of the H values; padding is normalised, but has no part in the moments."""
+        # Moments of half-precision frames are taken in float32.
+        frames = frames.to(torch.promote_types(frames.dtype, torch.float32))
         if self.training:
             real = lengths.real.unsqueeze(2)  # [N, T, 1]
             count = real.sum().clamp(min=1)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -30,15 +29,20 @@ from pipeline.nnet.checkpoint import (
 )
 from pipeline.nnet.clipping import make_clipper
 from pipeline.nnet.culprits import CulpritFinder, culprit_message
-from pipeline.nnet.measures import batch_loss, evaluate, normalise_input
+from pipeline.nnet.distributed import LossModule, Processes
+from pipeline.nnet.epochs import State, add_step, end_epoch, stops_early
+from pipeline.nnet.measures import batch_loss, evaluate, frames_in_loss, normalise_input
 from pipeline.nnet.model import AcousticModel
 from pipeline.nnet.model_files import HybridModel, save_model
 from pipeline.nnet.optimization import Schedule, make_optimizer
+from pipeline.nnet.precision import Precision, choose_device
 from pipeline.nnet.progress import Quiet, Reporter
 from pipeline.nnet.sampler import DurationBatches
 from pipeline.nnet.spec_augment import spec_augment
 from pipeline.nnet.step_log import StepLog, TensorBoard, finite, step_record
 from pipeline.nnet.targets import TrainingSet, hold_out, log_priors
+
+ALONE = Processes()
 
 
 class Criterion(Protocol):
@@ -53,33 +57,6 @@ class Criterion(Protocol):
         """Mean loss of a set's frames, and share of frames whose best pdf_id is the target."""
 
 
-@dataclass
-class EpochSums:
-    """Running sums of the present epoch."""
-
-    loss: float = 0.0  # over frames
-    frames: int = 0
-    steps: int = 0
-    clipped: int = 0
-    skipped: int = 0
-    seconds: float = 0.0
-
-
-@dataclass
-class State:
-    """What the training loop itself remembers; JSON."""
-
-    step: int = 0
-    sums: EpochSums = field(default_factory=EpochSums)
-    epochs: list[dict[str, Any]] = field(default_factory=list)  # lines of log.jsonl
-    best_epoch: int = 0  # 1-based; 0: none yet
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> State:
-        """Read back what `dataclasses.asdict` gave."""
-        return cls(data["step"], EpochSums(**data["sums"]), data["epochs"], data["best_epoch"])
-
-
 def train(
     training: TrainingSet,
     num_pdfs: int,
@@ -91,6 +68,7 @@ def train(
     on_step: Callable[[dict[str, Any]], None] | None = None,
     start: HybridModel | None = None,
     criterion: Criterion | None = None,
+    processes: Processes = ALONE,
 ) -> HybridModel:
     """Train a network and write model.safetensors, model.json, log.jsonl and steps.jsonl.
 
@@ -112,12 +90,19 @@ def train(
         on_step: gets each line of steps.jsonl after its step.
         start: a trained network that goes on, with its normalisation and priors; it is changed.
         criterion: what to lower; cross-entropy if not given.
+        processes: this one's place among `training.num_processes`, all of which call this function
+            with the same arguments; the first one writes, and has the averaged model.
     Raises:
         UserError: too few utterances, features that are not finite, or an epoch without one finite
             gradient.
     """
-    reporter = reporter or Quiet()
     settings = options.training
+    if processes.count != settings.num_processes:
+        raise UserError("training.num_processes: this network is trained by one process; use 1")
+    first = processes.is_first
+    reporter = reporter if reporter is not None and first else Quiet()
+    device = choose_device(settings.device, processes.rank)
+    precision = Precision(settings, device)
     torch.set_num_threads(settings.num_threads)
     torch.manual_seed(seed)
     features = training.features
@@ -128,23 +113,26 @@ def train(
         train_set = augment(train_set)
     delay = options.model.target_delay
     train_ids = train_set.features.utterance_ids
-    store = FrameStore(train_set.features, train_set.pdfs, delay)
+    store = FrameStore(train_set.features, train_set.pdfs, delay, device)
     test_set = training.select([i for i, held in enumerate(held_out) if held])
-    test_store = FrameStore(test_set.features, test_set.pdfs, delay)
+    test_store = FrameStore(test_set.features, test_set.pdfs, delay, device)
 
     if start is None:
         model = AcousticModel(options.model, features.dim, num_pdfs)
-        normalise_input(model, store)
+        normalise_input(model, FrameStore(train_set.features, train_set.pdfs, delay))
         priors = torch.tensor(log_priors(training.pdfs, num_pdfs)).float()
     else:
         model, priors = start.network, start.log_priors
+    model.to(device)
     fill = model.front_end.mean[: features.dim]
     hybrid = HybridModel(model, priors, options.prior_scale)
     optimizer = make_optimizer(model, settings)
     schedule = Schedule(settings)
     clipper = make_clipper(model, options.clipping, model.input_dim)
     watched = options
-    if criterion is not None:  # a replay would compute cross-entropy: steps are only named
+    if (
+        criterion is not None or not first
+    ):  # a replay would compute cross-entropy: steps are only named
         none_saved = settings.model_copy(update={"max_culprits": 0})
         watched = options.model_copy(update={"training": none_saved})
     finder = CulpritFinder(output_dir / "culprits", hybrid, watched)
@@ -164,11 +152,13 @@ def train(
     checkpoint, reason = read_checkpoint(folder, fingerprint)
     if reason:
         reporter.message(f"checkpoint ignored: {reason}")
-    if checkpoint is None:
+    processes.wait_for_all()
+    if checkpoint is None and first:
         for name in ("checkpoints", "culprits", "tensorboard"):
             shutil.rmtree(output_dir / name, ignore_errors=True)
-    else:
+    if checkpoint is not None:
         restore(checkpoint, model, optimizer)
+        precision.load_state_dict(checkpoint.state["precision"])
         schedule.load_state_dict(checkpoint.state["schedule"])
         clipper.load_state_dict(checkpoint.state["clipper"])
         finder.load_state_dict(checkpoint.state["culprits"])
@@ -176,15 +166,21 @@ def train(
         state = State.from_json(checkpoint.state["training"])
         reporter.message(f"resumed from {folder} after step {state.step}")
     epoch_models = EpochModels(folder, settings.average_last)
-    steps = StepLog(folder / "steps.jsonl", state.step)
-    board = TensorBoard(output_dir / "tensorboard", state.step) if settings.tensorboard else None
+    steps = StepLog(folder / "steps.jsonl", state.step) if first else None
+    has_board = settings.tensorboard and first
+    board = TensorBoard(output_dir / "tensorboard", state.step) if has_board else None
 
-    def loss_of(batch: Batch, indices: list[int]) -> Tensor:
+    def loss_of(batch: Batch, utterance_ids: list[str], weight: float) -> Tensor:
+        if weight == 0:  # of several processes this one has nothing to do, but takes part
+            return model(batch.features, batch.lengths).sum() * 0.0
         if criterion is not None:
-            return criterion.loss(model, batch, [train_ids[i] for i in indices])
-        return batch_loss(
+            return criterion.loss(model, batch, utterance_ids) * weight
+        loss = batch_loss(
             model, batch, settings.label_smoothing, sampler.epoch, options.clipping.loss_tau
         )
+        return loss * weight
+
+    loss_together = processes.together(LossModule(model, loss_of))
 
     def held_out_results() -> tuple[float, float]:
         if criterion is not None:
@@ -192,12 +188,15 @@ def train(
         return evaluate(model, test_store)
 
     def checkpoint_now() -> None:
+        if steps is None:
+            return
         steps.flush()
         if board is not None:
             board.flush()
         parts = {
             "schedule": schedule.state_dict(),
             "clipper": clipper.state_dict(),
+            "precision": precision.state_dict(),
             "culprits": finder.state_dict(),
             "sampler": sampler.state_dict(),
             "training": asdict(state),
@@ -208,7 +207,9 @@ def train(
         f"{options.model.type}: {model.num_parameters:,} parameters, {sum(store.num_frames):,} "
         f"frames of {len(store.num_frames):,} utterances, {sum(test_store.num_frames):,} held out"
     )
-    while sampler.epoch < settings.num_epochs and not _stops_early(state, options):
+    while sampler.epoch < settings.num_epochs and not stops_early(
+        state, settings.early_stopping_epochs
+    ):
         started = time.monotonic() - state.sums.seconds
         plan = sampler.plan()
         clipper.start_epoch(sampler.epoch + 1)
@@ -227,26 +228,38 @@ def train(
                     batch.features, batch.lengths, fill, options.augment, seed, state.step
                 ),
             )
+            names = [train_ids[i] for i in indices]
+            mine, my_names = processes.share(batch, names)
+            weight = 1.0  # torch takes the mean of the processes' gradients
+            if processes.count > 1:
+                weight = processes.count * (
+                    frames_in_loss(model, mine, sampler.epoch)
+                    / frames_in_loss(model, batch, sampler.epoch)
+                )
+                torch.manual_seed(hash((seed, state.step, processes.rank)))  # other dropout
             random_state = torch.get_rng_state()
             optimizer.zero_grad(set_to_none=True)
-            loss = loss_of(batch, indices)
-            clipper.before_backward(options.model.frame_subsampling / batch.num_frames)
-            loss.backward()
+            with precision.autocast():
+                loss = loss_together(mine, my_names, weight)
+            frame_scale = options.model.frame_subsampling / batch.num_frames
+            clipper.before_backward(processes.count * frame_scale * precision.scale)
+            precision.backward(loss, optimizer)
             clipping = clipper()
-            value = loss.item()
+            value = processes.sum(loss.item()) / processes.count
             about: dict[str, Any] = {
                 "step": state.step + 1,
                 "epoch": sampler.epoch + 1,
                 "loss": finite(value),
-                "utterance_ids": [train_ids[i] for i in indices],
+                "utterance_ids": names,
             }
             found = finder.look(clipping, batch, random_state, about)
             if not clipping.skipped:
-                optimizer.step()
+                precision.step(optimizer)
                 clipping = clipper.after_step(clipping, optimizer)
                 if clipping.skipped:  # the weights are again what they were
                     found = finder.look(clipping, batch, random_state, about)
 
+            precision.end_step()
             state.step += 1
             sampler.position += 1
             record = step_record(
@@ -255,26 +268,31 @@ def train(
             record |= found
             if found:
                 reporter.message(culprit_message(record))
-            steps.append(record)
-            _add(state.sums, record)
+            if steps is not None:
+                steps.append(record)
+            add_step(state.sums, record)
             state.sums.seconds = time.monotonic() - started
             if board is not None:
                 board.step(record)
             reporter.advance(sampler.epoch + 1, progress, batch.num_frames, value)
-            if on_step is not None:
+            if on_step is not None and first:
                 on_step(record)
             if state.step % settings.checkpoint_steps == 0 and sampler.position < len(plan):
                 checkpoint_now()
 
-        _end_epoch(state, sampler.epoch + 1, rate, *held_out_results())
+        end_epoch(state, sampler.epoch + 1, rate, *processes.of_first(held_out_results))
         schedule.end_epoch(state.epochs[-1]["held_out_loss"])
-        epoch_models.save(model, sampler.epoch + 1, state.best_epoch)
+        if first:
+            epoch_models.save(model, sampler.epoch + 1, state.best_epoch)
         sampler.next_epoch()
         checkpoint_now()
         reporter.epoch(state.epochs[-1])
         if board is not None:
             board.epoch(state.epochs[-1])
 
+    processes.wait_for_all()
+    if steps is None:
+        return hybrid
     if board is not None:
         board.close()
     last = len(state.epochs) if settings.early_stopping_epochs is None else state.best_epoch
@@ -282,7 +300,7 @@ def train(
     write_bytes(output_dir / "steps.jsonl", steps.close())
     write_json_lines(output_dir / "log.jsonl", state.epochs)
     made = {"options": options.model_dump(mode="json"), "seed": seed, "epochs": averaged}
-    model.eval()
+    model.eval().to("cpu")
     save_model(output_dir, hybrid, made)
     shutil.rmtree(folder)
     return hybrid
@@ -306,46 +324,3 @@ def _check_finite(features: FeatureSet) -> None:
             f"training: features of {len(bad)} utterance(s) are not finite, e.g. "
             f"{', '.join(bad[:3])}; look at their audio, then extract the features again"
         )
-
-
-def _add(sums: EpochSums, record: dict[str, Any]) -> None:
-    sums.steps += 1
-    sums.clipped += record["clipped"]
-    sums.skipped += record["skipped"]
-    if record["loss"] is not None:
-        sums.loss += record["loss"] * record["frames"]
-        sums.frames += record["frames"]
-
-
-def _end_epoch(
-    state: State, epoch: int, learning_rate: float, held_out_loss: float, accuracy: float
-) -> None:
-    """Turn the sums of an epoch into its line of log.jsonl."""
-    sums = state.sums
-    if sums.skipped == sums.steps or not math.isfinite(held_out_loss):
-        raise UserError(
-            f"training: epoch {epoch}: {sums.skipped} of {sums.steps} gradients and the held-out "
-            f"loss {held_out_loss:.3g}: not finite; lower learning_rate or clip the gradients"
-        )
-    state.epochs.append(
-        {
-            "epoch": epoch,
-            "steps": state.step,
-            "loss": finite(sums.loss / sums.frames),
-            "held_out_loss": held_out_loss,
-            "frame_accuracy": accuracy,
-            "learning_rate": learning_rate,
-            "clipping_rate": sums.clipped / sums.steps,
-            "skipped_steps": sums.skipped,
-            "frames_per_second": sums.frames / max(sums.seconds, 1e-9),
-            "seconds": sums.seconds,
-        }
-    )
-    best = min(state.epochs, key=lambda record: record["held_out_loss"])
-    state.best_epoch = best["epoch"]
-    state.sums = EpochSums()
-
-
-def _stops_early(state: State, options: NetworkOptions) -> bool:
-    patience = options.training.early_stopping_epochs
-    return patience is not None and len(state.epochs) - state.best_epoch >= patience

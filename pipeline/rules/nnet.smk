@@ -25,7 +25,7 @@ for net in RECIPE.cross_entropy_networks:
             net=net,
         conda:
             "../../environment.yml"
-        threads: RECIPE.nnet[net].training.num_threads
+        threads: RECIPE.nnet[net].training.num_cores
         resources:
             mem_mb=4000,
             runtime=1440,
@@ -62,7 +62,7 @@ for net in RECIPE.sequence_networks:
             net=net,
         conda:
             "../../environment.yml"
-        threads: RECIPE.nnet[net].training.num_threads
+        threads: RECIPE.nnet[net].training.num_cores
         resources:
             mem_mb=4000,
             runtime=1440,
