@@ -12,6 +12,7 @@ DETAIL = re.compile(r"    (\w+): (.*)$")
 DONE = re.compile(r"Finished jobid: (\d+)")
 COUNT = re.compile(r"(\d+) of (\d+) steps")
 FAILED = re.compile(r"Error in rule (\w+):$")
+LAST_DETAIL = "resources"
 # Why a job runs in any first run: not worth a word.
 USUAL_REASONS = ("Missing output files", "Input files updated by another job")
 
@@ -87,6 +88,10 @@ def events(lines: Iterable[str], clock: Callable[[], float] = time.monotonic) ->
         if current is not None:
             if detail:
                 current.details[detail[1]] = detail[2]
+                if detail[1] == LAST_DETAIL and not failing:  # the next line may be minutes away
+                    jobs[current.details.get("jobid", "")] = current
+                    yield Started(current)
+                    current = None
                 continue
             if not line.startswith("    "):
                 if failing:

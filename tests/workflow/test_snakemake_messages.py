@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import count
 
 from pipeline.snakemake_messages import Failed, Finished, Started, events
@@ -85,3 +86,16 @@ def test_a_job_at_the_very_end_counts() -> None:
 
 def test_other_output_is_no_event() -> None:
     assert list(events(["Nothing to be done.", "", "Finished jobid: 3 (Rule: x)"])) == []
+
+
+def test_a_job_is_told_of_before_snakemake_says_more() -> None:
+    """While the only job runs nothing else is printed, perhaps for hours."""
+    lines = OUTPUT.splitlines(keepends=True)
+    last = next(i for i, line in enumerate(lines) if line.startswith("    resources:"))
+
+    def so_far() -> Iterator[str]:
+        yield from lines[: last + 1]
+        raise AssertionError("asked for a line that has not been printed yet")
+
+    found = events(so_far())
+    assert [event.job.rule for event in (next(found), next(found))] == ["prepare_data", "train_gmm"]
