@@ -1,7 +1,8 @@
 """Sentences of a word lattice, best first, and their posterior probabilities.
 
-A word lattice is a line of lattices.jsonl.gz (see ``word_lattice``). The search is A* with the
-exact rest cost, so sentences come in the order of their cost; of each the cheapest path counts.
+A word lattice is a line of lattices.jsonl.gz (see ``word_lattice``). The search is A* over prefixes
+of sentences with the exact rest cost: a prefix stands for all nodes that it leads to, so only
+prefixes of the sentences found are followed. Of each sentence the cheapest path counts.
 """
 
 from __future__ import annotations
@@ -13,7 +14,12 @@ from dataclasses import dataclass
 from itertools import count, islice
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 WordLattice = dict[str, Any]
+Costs = NDArray[np.float64]
+_END = -1
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,58 @@ class Sentence:
         return [i for part in (*parts, lattice["final"][self.final][3]) for i in part]
 
 
+class _Arcs:
+    """Arcs sorted by word and target, with costs; least costs from each node to an end."""
+
+    def __init__(self, lattice: WordLattice, scale: float, penalty: float) -> None:
+        arcs = lattice["arcs"]
+        self.num_nodes = len(lattice["frame"])
+        names = np.array([arc[2] for arc in arcs], str)
+        self.words, word = np.unique(names, return_inverse=True)
+        table = np.array([arc[:2] for arc in arcs], np.int64).reshape(len(arcs), 2)
+        costs = np.array([arc[3:5] for arc in arcs], np.float64).reshape(len(arcs), 2)
+        self.order = np.lexsort((table[:, 1], word))  # place in the lattice of each sorted arc
+        self.source, self.target = table[self.order].T
+        self.cost = (costs @ np.array([scale, 1.0]) + penalty)[self.order]
+        word = word[self.order]
+        # Groups of one word and target, and where each word's groups and arcs begin.
+        new = np.ones(len(arcs), bool)
+        new[1:] = (np.diff(word) != 0) | (np.diff(self.target) != 0)
+        self.group = np.flatnonzero(new)
+        self.first_group = np.searchsorted(word[self.group], np.arange(len(self.words)))
+        self.first_arc = np.searchsorted(word, np.arange(len(self.words) + 1))
+        self.ends = [(f[0], f[1] * scale + f[2], n) for n, f in enumerate(lattice["final"])]
+        self.rest = np.full(self.num_nodes, np.inf)
+        for node, cost, _ in self.ends:
+            self.rest[node] = min(self.rest[node], cost)
+        for n in np.argsort(-self.source, kind="stable").tolist():
+            way = self.cost[n] + self.rest[self.target[n]]
+            self.rest[self.source[n]] = min(self.rest[self.source[n]], way)
+
+    def best_with(self, nodes: Costs) -> Costs:
+        """Least cost of a whole path with each word next: (nodes,) -> (words,)."""
+        if not len(self.cost):
+            return np.zeros(0)
+        least = np.minimum.reduceat(nodes[self.source] + self.cost, self.group)
+        least += self.rest[self.target[self.group]]
+        found: Costs = np.minimum.reduceat(least, self.first_group)
+        return found
+
+    def after(self, nodes: Costs, word: int) -> Costs:
+        """Least cost of each node after one more word: (nodes,) -> (nodes,)."""
+        arcs = slice(self.first_arc[word], self.first_arc[word + 1])
+        reached = np.full(self.num_nodes, np.inf)
+        np.minimum.at(reached, self.target[arcs], nodes[self.source[arcs]] + self.cost[arcs])
+        return reached
+
+    def arc_into(self, nodes: Costs, word: int, target: int) -> int:
+        """The sorted arc of a word by which ``target`` is reached at least cost."""
+        first, end = self.first_arc[word], self.first_arc[word + 1]
+        first, end = first + np.searchsorted(self.target[first:end], [target, target + 1])
+        costs = nodes[self.source[first:end]] + self.cost[first:end]
+        return int(first + np.argmin(costs))
+
+
 def sentences(
     lattice: WordLattice, lm_weight: float | None = None, insertion_penalty: float = 0.0
 ) -> Iterator[Sentence]:
@@ -41,39 +99,55 @@ def sentences(
     Args:
         lm_weight: default: the one of the search that made the lattice.
     """
-    scale = 1.0 / (lm_weight or lattice["lm_weight"])
-    num_nodes = len(lattice["frame"])
-    leaving: list[list[tuple[int, int, str, float]]] = [[] for _ in range(num_nodes)]
-    for n, (source, target, word, acoustic, graph, _) in enumerate(lattice["arcs"]):
-        cost = acoustic * scale + graph + insertion_penalty
-        leaving[source].append((n, target, word, cost))
-    ending: list[list[tuple[int, float]]] = [[] for _ in range(num_nodes)]
-    for n, (node, acoustic, graph, _) in enumerate(lattice["final"]):
-        ending[node].append((n, acoustic * scale + graph))
-    rest = [min((cost for _, cost in ends), default=math.inf) for ends in ending]
-    for node in reversed(range(num_nodes)):
-        for _, target, _, cost in leaving[node]:
-            rest[node] = min(rest[node], cost + rest[target])
+    arcs = _Arcs(lattice, 1.0 / (lm_weight or lattice["lm_weight"]), insertion_penalty)
+    start = np.full(arcs.num_nodes, np.inf)
+    start[0] = 0.0
     order = count()  # of equal costs the first found
-    # (cost with the rest, order, cost so far, node or -1 at the end, words, arcs, final)
-    queue: list[Any] = [(rest[0], next(order), 0.0, 0, (), (), -1)]
-    seen: set[tuple[int, tuple[str, ...]]] = set()
+    # (cost with the rest, order, costs of the nodes of each prefix so far, words, next word or END)
+    queue: list[tuple[float, int, tuple[Costs, ...], tuple[int, ...], int]] = []
+
+    def push(ways: tuple[Costs, ...], words: tuple[int, ...]) -> None:
+        nodes = ways[-1]
+        end = min((nodes[node] + cost for node, cost, _ in arcs.ends), default=np.inf)
+        if end < np.inf:
+            heapq.heappush(queue, (float(end), next(order), ways, words, _END))
+        for word, cost in enumerate(arcs.best_with(nodes).tolist()):
+            if cost < np.inf:
+                heapq.heappush(queue, (cost, next(order), ways, words, word))
+
+    push((start,), ())
     while queue:
-        _, _, cost, node, words, arcs, final = heapq.heappop(queue)
-        if (node, words) in seen:
-            continue
-        seen.add((node, words))
-        if node < 0:
-            acoustic = sum(lattice["arcs"][a][3] for a in arcs) + lattice["final"][final][1]
-            graph = sum(lattice["arcs"][a][4] for a in arcs) + lattice["final"][final][2]
-            yield Sentence(words, acoustic, graph, arcs, final, cost)
-            continue
-        for n, more in ending[node]:
-            heapq.heappush(queue, (cost + more, next(order), cost + more, -1, words, arcs, n))
-        for n, target, word, more in leaving[node]:
-            if rest[target] < math.inf:
-                way = (cost + more + rest[target], next(order), cost + more)
-                heapq.heappush(queue, (*way, target, (*words, word), (*arcs, n), -1))
+        cost, _, ways, words, word = heapq.heappop(queue)
+        if word == _END:
+            yield _sentence(lattice, arcs, ways, words, cost)
+        else:
+            push((*ways, arcs.after(ways[-1], word)), (*words, word))
+
+
+def _sentence(
+    lattice: WordLattice,
+    arcs: _Arcs,
+    ways: tuple[Costs, ...],
+    words: tuple[int, ...],
+    total: float,
+) -> Sentence:
+    """Follow the cheapest path of a sentence back."""
+    _, node, final = min((ways[-1][node] + cost, node, n) for node, cost, n in arcs.ends)
+    path = []
+    for nodes, word in zip(reversed(ways[:-1]), reversed(words), strict=True):
+        arc = arcs.arc_into(nodes, word, node)
+        path.append(int(arcs.order[arc]))
+        node = int(arcs.source[arc])
+    steps = [lattice["arcs"][n] for n in path]
+    end = lattice["final"][final]
+    return Sentence(
+        tuple(str(arcs.words[word]) for word in words),
+        sum(step[3] for step in steps) + end[1],
+        sum(step[4] for step in steps) + end[2],
+        tuple(path[::-1]),
+        final,
+        total,
+    )
 
 
 def n_best(

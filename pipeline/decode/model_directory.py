@@ -1,0 +1,153 @@
+"""A self-contained, movable folder with all that recognition needs, and its manifest.
+
+manifest.json   format, kind (nnet or gmm), features, decode, and the SHA-256 of every file
+model/          the files of the network or the GMM rung, hmm.json among them
+lang/           phones.txt, words.txt, lexicon.txt, lang.json
+graph/          HCLG.fst, graph.json
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pipeline.config import DecodeOptions, MfccOptions
+from pipeline.decode.inputs import SearchGraph
+from pipeline.io.atomic import write_json
+from pipeline.io.errors import UserError
+from pipeline.io.options import validate_options
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+Kind = Literal["nnet", "gmm"]
+MODEL_FILES: dict[str, tuple[str, ...]] = {
+    "nnet": ("model.json", "model.safetensors", "hmm.json"),
+    "gmm": ("gmm.safetensors", "transform.safetensors", "hmm.json"),
+}
+LANG_FILES = ("phones.txt", "words.txt", "lexicon.txt", "lang.json")
+GRAPH_FILES = ("HCLG.fst", "graph.json")
+
+
+@dataclass(frozen=True)
+class ModelDirectory:
+    """An opened model folder; its files are whole."""
+
+    folder: Path
+    kind: Kind
+    features: MfccOptions
+    decode: DecodeOptions
+
+
+def export_model(
+    model_dir: Path,
+    lang_dir: Path,
+    graph: Path,
+    features: MfccOptions,
+    decode: DecodeOptions,
+    output_dir: Path,
+) -> ModelDirectory:
+    """Copy what belongs together into a new folder; the manifest is written last.
+
+    Args:
+        model_dir: output of train_nnet or train_gmm.
+        graph: HCLG.fst, with graph.json beside it.
+    Raises:
+        UserError: a file is missing, the parts do not belong together, or the folder is in use.
+    """
+    kind: Kind = "nnet" if (model_dir / "model.safetensors").is_file() else "gmm"
+    if output_dir.exists() and any(output_dir.iterdir()) and not (output_dir / MANIFEST).is_file():
+        raise UserError(f"{output_dir}: holds other files; name a new folder")
+    sources = {f"model/{name}": model_dir / name for name in MODEL_FILES[kind]}
+    sources |= {f"lang/{name}": lang_dir / name for name in LANG_FILES}
+    sources |= {f"graph/{name}": graph.with_name(name) for name in GRAPH_FILES[1:]}
+    sources["graph/HCLG.fst"] = graph
+    for source in sources.values():
+        if not source.is_file():
+            raise UserError(f"{source}: no such file; run the stage that makes it first")
+    if kind == "nnet":
+        _check_features(model_dir / "model.json", features)
+    SearchGraph.read(graph, lang_dir / "words.txt").check_model(model_dir / "hmm.json")
+    output_dir.mkdir(parents=True, exist_ok=True)
+    (output_dir / MANIFEST).unlink(missing_ok=True)  # an older export is no longer whole
+    for name, source in sources.items():
+        target = output_dir / name
+        target.parent.mkdir(exist_ok=True)
+        shutil.copyfile(source, target)
+    write_json(
+        output_dir / MANIFEST,
+        {
+            "format": FORMAT,
+            "kind": kind,
+            "features": features.model_dump(mode="json"),
+            "decode": decode.model_dump(mode="json"),
+            "files": {name: checksum(output_dir / name) for name in sorted(sources)},
+        },
+    )
+    return ModelDirectory(output_dir, kind, features, decode)
+
+
+def _check_features(path: Path, features: MfccOptions) -> None:
+    """The network reads these features, and not a speaker's adapted ones."""
+    dim = features.num_ceps if features.type == "mfcc" else features.num_mel_bins
+    try:
+        description = json.loads(path.read_text(encoding="utf-8"))
+        trained, options = (
+            int(description["feature_dim"]),
+            description["training"].get("options", {}),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path}: damaged ({error!r}); train the network again") from None
+    if options.get("features") == "fmllr":
+        raise UserError(
+            f"{path}: this network needs speaker-adapted (fmllr) features, which one pass over a "
+            "file does not give; export a network on cepstra"
+        )
+    if trained != dim:
+        raise UserError(
+            f"{path}: {trained} values a frame, these features have {dim}; "
+            "give the features of its training"
+        )
+
+
+def checksum(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def open_model(folder: Path) -> ModelDirectory:
+    """Check a model folder against its manifest.
+
+    Raises:
+        UserError: no model folder, one of another version, or a file missing or changed.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise UserError(f"{folder}: no {MANIFEST}, so no model folder; make one with export_model")
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        version = manifest["format"]
+        if version != FORMAT:
+            raise UserError(
+                f"{path}: format {version}, this version reads {FORMAT}; export the model again"
+            )
+        kind, files = manifest["kind"], dict(manifest["files"])
+        features, decode = manifest["features"], manifest["decode"]
+        parts = {"model": MODEL_FILES[kind], "lang": LANG_FILES, "graph": GRAPH_FILES}
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: damaged ({error!r}); export the model again") from None
+    for name in (f"{part}/{name}" for part, names in parts.items() for name in names):
+        if not (folder / name).is_file():
+            raise UserError(f"{folder / name}: missing; copy the model folder again")
+        if checksum(folder / name) != files.get(name):
+            raise UserError(f"{folder / name}: damaged (its checksum is wrong); copy it again")
+    return ModelDirectory(
+        folder,
+        kind,
+        validate_options(MfccOptions, features, f"{path}: features"),
+        validate_options(DecodeOptions, decode, f"{path}: decode"),
+    )
