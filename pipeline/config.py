@@ -65,6 +65,7 @@ class MfccOptions(Options):
     num_ceps: Count = 13  # mfcc only
     use_energy: bool = False  # log energy instead of C0 (mfcc only); Kaldi's recipes say false
     low_freq: float = 20.0  # Hz
+    norm_vars: bool = False  # divide by each speaker's standard deviation, beside its mean
     # Each training utterance again with its frequency axis warped by each factor (Kaldi's VTLN
     # warps, e.g. 0.9 and 1.1), as of another speaker: for every rung and network.
     train_warps: tuple[Warp, ...] = ()

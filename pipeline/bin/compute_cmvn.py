@@ -15,6 +15,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cuts", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True, help="cmvn.ark to write")
+    parser.add_argument("--norm-vars", action="store_true", help="variances are normalised too")
     return parser.parse_args()
 
 
@@ -22,7 +23,7 @@ def main() -> None:
     """Accumulate and write the statistics."""
     args = arguments()
     features = load_feature_set(args.cuts)
-    stats = compute_cmvn(features.frames, features.offsets, features.speakers)
+    stats = compute_cmvn(features.frames, features.offsets, features.speakers, args.norm_vars)
     write_cmvn(args.output, stats)
 
 

@@ -1,7 +1,9 @@
 """Cepstral mean and variance statistics a speaker, and their application, as Kaldi does both.
 
 Statistics are a (2, F + 1) float64 matrix: row 0 the sums and the number of frames, row 1 the sums
-of squares and 0 (transform/cmvn.cc, AccCmvnStats and ApplyCmvn).
+of squares and 0 (transform/cmvn.cc, AccCmvnStats and ApplyCmvn). That 0, which Kaldi never reads, is
+1 here where the recipe wants variances normalised (features.norm_vars): all who read the statistics,
+from the first rung to the decoder, then do the same.
 """
 
 from __future__ import annotations
@@ -20,7 +22,10 @@ VARIANCE_FLOOR = 1e-20
 
 
 def compute_cmvn(
-    frames: npt.NDArray[np.float32], offsets: npt.NDArray[np.int64], speakers: Sequence[str]
+    frames: npt.NDArray[np.float32],
+    offsets: npt.NDArray[np.int64],
+    speakers: Sequence[str],
+    norm_vars: bool = False,
 ) -> Stats:
     """Sum up each speaker's frames.
 
@@ -28,6 +33,7 @@ def compute_cmvn(
         frames: (sum_T, F), utterance after utterance.
         offsets: (U + 1,) bounds of the utterances in `frames`.
         speakers: (U,) speaker of each utterance.
+        norm_vars: whoever applies the statistics normalises variances too.
     Returns:
         speaker -> (2, F + 1) statistics, in sorted order of the speakers.
     """
@@ -38,6 +44,7 @@ def compute_cmvn(
         total[0, :-1] += block.sum(axis=0)
         total[0, -1] += len(block)
         total[1, :-1] += np.square(block).sum(axis=0)
+        total[1, -1] = float(norm_vars)
     return stats
 
 
@@ -48,9 +55,10 @@ def apply_cmvn(
     stats: Stats,
     norm_vars: bool = False,
 ) -> npt.NDArray[np.float32]:
-    """Subtract each speaker's mean; with `norm_vars` divide by the standard deviation too.
+    """Subtract each speaker's mean; divide by the standard deviation too where that is asked for.
 
-    The default is Kaldi's apply-cmvn without options, means only.
+    By `norm_vars`, or by the statistics themselves. The default is that of Kaldi's apply-cmvn,
+    means only.
 
     Returns:
         New (sum_T, F) float32 frames.
@@ -65,7 +73,7 @@ def apply_cmvn(
             raise UserError(f"speaker {speaker}: no CMVN statistics for it; run compute_cmvn again")
         mean = total[0, :-1] / total[0, -1]
         scale = np.ones_like(mean)
-        if norm_vars:
+        if norm_vars or total[1, -1] == 1:
             variance = total[1, :-1] / total[0, -1] - np.square(mean)
             scale = 1.0 / np.sqrt(np.maximum(variance, VARIANCE_FLOOR))
         shift_and_scale[speaker] = (mean, scale)

@@ -161,7 +161,7 @@ class AudioPerturbation:
         offsets = np.concatenate([[0], np.cumsum([len(blocks[i]) for i in kept])]).astype(np.int64)
         frames = np.concatenate([blocks[i] for i in kept])
         speakers = [prefix + source.speakers[i] for i in kept]
-        stats = compute_cmvn(frames, offsets, speakers)
+        stats = compute_cmvn(frames, offsets, speakers, self._mfcc.norm_vars)
         features = FeatureSet(
             [prefix + source.utterance_ids[i] for i in kept],
             speakers,

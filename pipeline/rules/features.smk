@@ -104,7 +104,8 @@ rule compute_cmvn:
         mem_mb=2000,
         runtime=30,
     params:
+        norm_vars="--norm-vars" if RECIPE.features.norm_vars else "",
         code=CODE.of("pipeline.bin.compute_cmvn"),
     shell:
-        "python -m pipeline.bin.compute_cmvn --cuts {input.cuts:q} --output {output.cmvn:q}"
-        " &> {log:q}"
+        "python -m pipeline.bin.compute_cmvn --cuts {input.cuts:q} {params.norm_vars}"
+        " --output {output.cmvn:q} &> {log:q}"

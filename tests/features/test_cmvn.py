@@ -24,11 +24,19 @@ def test_statistics_are_sums() -> None:
         assert stats[speaker][:, -1].tolist() == [len(frames), 0.0]
 
 
-@pytest.mark.parametrize("norm_vars", [False, True])
-def test_each_speaker_has_mean_zero_and_on_request_variance_one(norm_vars: bool) -> None:
+@pytest.mark.parametrize(
+    ("norm_vars", "by_statistics"), [(False, False), (True, False), (True, True)]
+)
+def test_each_speaker_has_mean_zero_and_on_request_variance_one(
+    norm_vars: bool, by_statistics: bool, tmp_path: Path
+) -> None:
     toy = toy_set()
-    stats = compute_cmvn(toy.frames, toy.offsets, toy.speakers)
-    frames = apply_cmvn(toy.frames, toy.offsets, toy.speakers, stats, norm_vars)
+    write_cmvn(
+        tmp_path / "cmvn.ark", compute_cmvn(toy.frames, toy.offsets, toy.speakers, by_statistics)
+    )
+    stats = read_cmvn(tmp_path / "cmvn.ark")
+    asked = norm_vars and not by_statistics
+    frames = apply_cmvn(toy.frames, toy.offsets, toy.speakers, stats, asked)
     assert frames.dtype == np.float32
     normalised = toy.with_frames(frames)
     for utterances in ([0, 2], [1, 3]):
