@@ -1,9 +1,9 @@
 """Cepstral mean and variance statistics a speaker, and their application, as Kaldi does both.
 
-Statistics are a (2, F + 1) float64 matrix: row 0 the sums and the number of frames, row 1 the sums
-of squares and 0 (transform/cmvn.cc, AccCmvnStats and ApplyCmvn). That 0, which Kaldi never reads, is
-1 here where the recipe wants variances normalised (features.norm_vars): all who read the statistics,
-from the first rung to the decoder, then do the same.
+Statistics are a (2, F + 1) float64 matrix: row 0 the sums and the number of frames, row 1 the
+sums of squares and 0 (transform/cmvn.cc, AccCmvnStats and ApplyCmvn). That 0, which Kaldi never
+reads, is 1 here where the recipe wants variances normalised (features.norm_vars): all who read the
+statistics, from the first rung to the decoder, then do the same.
 """
 
 from __future__ import annotations
