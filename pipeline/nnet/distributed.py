@@ -9,6 +9,7 @@ logs, checkpoints and the model.
 from __future__ import annotations
 
 import io
+import logging
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -119,6 +120,8 @@ def run_processes(
     if num_processes == 1:
         function(Processes(), *arguments)
         return
+    # That it ends the others after an error is no news.
+    logging.getLogger("torch.multiprocessing.spawn").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as folder:
         meeting = Path(folder, "meeting").as_uri()
         try:

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 import torch
 
+from pipeline.io.errors import UserError
 from pipeline.io.json_lines import read_json_lines
 from pipeline.nnet.batches import IGNORED, FrameStore
-from pipeline.nnet.distributed import Processes
+from pipeline.nnet.distributed import Processes, _child, run_processes
 from pipeline.nnet.measures import batch_loss, frames_in_loss
 from pipeline.nnet.model import AcousticModel
 from pipeline.nnet.model_files import load_model
@@ -90,6 +91,30 @@ def test_weighted_gradients_of_the_shares_add_up() -> None:
         summed = [total + part for total, part in zip(summed, parts, strict=True)]
     for total, gradient in zip(summed, whole, strict=True):
         torch.testing.assert_close(total, gradient)
+
+
+def fail(processes: Processes, reason: str) -> None:
+    """Alone in its group, a process can still speak to all."""
+    assert processes.of_first(lambda: [1.0, 2.0]) == [1.0, 2.0]
+    assert processes.sum(0.25) == 0.25
+    processes.wait_for_all()
+    raise UserError(reason)
+
+
+def test_the_first_process_tells_an_error_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="1"):
+        _child(0, fail, ("no such file",), 1, (tmp_path / "meeting").as_uri())
+    assert capsys.readouterr().err == "error: no such file\n"
+    assert not torch.distributed.is_initialized()
+    with pytest.raises(UserError, match="no such file"):
+        run_processes(fail, ("no such file",), 1)
+
+
+def test_a_program_of_one_process_does_not_ignore_the_number(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="trained by one process; use 1"):
+        train(toy_task()[0], NUM_PDFS, toy_options(2), 1, tmp_path)
 
 
 SCRIPT = """
