@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import typer
 
-from pipeline.cli import clean, compare, doctor, new, plan, results, run, stages, why
+from pipeline.cli import (
+    clean,
+    compare,
+    doctor,
+    new,
+    plan,
+    results,
+    run,
+    stages,
+    transcribe,
+    why,
+)
 
 EXAMPLES = """Hybrid speech recognition recipes: from a corpus to word error rates.
 
@@ -23,7 +34,8 @@ app = typer.Typer(
     name="hybrid", no_args_is_help=True, pretty_exceptions_enable=False, help=EXAMPLES
 )
 for command in (
-    *(run.run, stages.stages, plan.plan, why.why),
-    *(new.new, results.align, results.report, compare.compare, clean.clean, doctor.doctor),
+    *(run.run, stages.stages, plan.plan, why.why, new.new),
+    *(results.align, results.report, transcribe.transcribe),
+    *(compare.compare, clean.clean, doctor.doctor),
 ):
     app.command()(command)

@@ -21,6 +21,7 @@ from pipeline.cli.doctor import (
     check_python,
     read_pins,
 )
+from pipeline.cli.transcribe import Form
 from pipeline.io.errors import UserError
 from pipeline.workflow import REPOSITORY, load_recipe
 from tests.report.toy_run import make_toy_run
@@ -211,3 +212,19 @@ def test_report_of_an_unfinished_run(tmp_path: Path) -> None:
     assert status == 0
     results = json.loads((toy.root / "report/results.json").read_text(encoding="utf-8"))
     assert results["wer"]
+
+
+def test_transcribe_knows_the_formats_of_its_program() -> None:
+    from pipeline.decode.transcript_files import FORMATS
+
+    assert set(Form) == set(FORMATS)
+
+
+def test_transcribe_hands_over_files_and_options(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    status, _ = invoke("transcribe", "a.wav", "--model", str(tmp_path / "none"), "--format", "srt")
+    assert status == 1
+    (line,) = capfd.readouterr().err.strip().splitlines()
+    assert line.startswith("error: ")
+    assert str(tmp_path / "none") in line
