@@ -10,20 +10,24 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 
-from pipeline.config import ClippingOptions, NnetOptions
+from pipeline.config import ClippingOptions, ModelOptions, NnetOptions
 from pipeline.features.feature_set import FeatureSet
+from pipeline.nnet import train as train_module
 from pipeline.nnet.clipping import METHODS, make_clipper
 from pipeline.nnet.model import AcousticModel
 from pipeline.nnet.targets import TrainingSet
@@ -32,6 +36,10 @@ from pipeline.nnet.train import train
 DIM, NUM_PDFS = 13, 144  # as the Kaldi baseline on FSDD: MFCC, pdfs of tri3b
 BATCH_FRAMES = 4000
 DENSE_FRAMES = 50  # T of the dense batches
+# The process's own time says more than the wall's where other processes share the cores.
+Clock = Callable[[], float]
+CLOCKS: dict[str, Clock] = {"wall": time.perf_counter, "cpu": time.process_time}
+INSIDE_GRAPH = ("time_step", "truncation", "sequence_filter")
 
 
 def fsdd_like(num_utterances: int) -> TrainingSet:
@@ -45,9 +53,12 @@ def fsdd_like(num_utterances: int) -> TrainingSet:
     return TrainingSet(features, rng.integers(NUM_PDFS, size=len(frames)), [])
 
 
-def loop_speed(data: TrainingSet, options: NnetOptions) -> list[float]:
+def loop_speed(data: TrainingSet, options: NnetOptions, clock: Clock) -> list[float]:
     """Frames per second of each epoch of the real loop."""
-    with tempfile.TemporaryDirectory() as folder:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        mock.patch.object(train_module, "time", SimpleNamespace(monotonic=clock)),
+    ):
         train(data, NUM_PDFS, options, 1, Path(folder))
         lines = (Path(folder) / "log.jsonl").read_text().splitlines()
     return [json.loads(line)["frames_per_second"] for line in lines]
@@ -74,34 +85,86 @@ class BareStep:
         functional.cross_entropy(logits, self.targets).backward()
         self.optimizer.step()
 
-    def speed(self, num_steps: int) -> float:
+    def speed(self, num_steps: int, clock: Clock) -> float:
         """Frames per second."""
-        return num_steps * BATCH_FRAMES / seconds_of(self, num_steps)
+        return num_steps * BATCH_FRAMES / seconds_of(self, num_steps, clock)
 
 
-def seconds_of(call: Callable[[], object], repetitions: int) -> float:
+def seconds_of(call: Callable[[], object], repetitions: int, clock: Clock) -> float:
     """Seconds that `repetitions` calls take."""
-    start = time.perf_counter()
+    start = clock()
     for _ in range(repetitions):
         call()
-    return time.perf_counter() - start
+    return clock() - start
 
 
-def clipping_costs(options: NnetOptions, step_seconds: float) -> dict[str, dict[str, float]]:
-    """Milliseconds of each method on a gradient that it clips, and their share of a step."""
-    torch.manual_seed(0)
-    model = AcousticModel(options.model, DIM, NUM_PDFS)
+class ClippedStep:
+    """Forward, backward, clipping and Adam of one method on a dense batch, timed apart."""
+
+    def __init__(self, method: str, model: ModelOptions, learning_rate: float = 0.0) -> None:
+        """A threshold that the gradient passes, so that clipping has work to do."""
+        torch.manual_seed(0)
+        self.model = AcousticModel(model, DIM, NUM_PDFS)
+        keys = {"threshold": 1e-3, "warmup_steps": 3, "history": 1000}
+        own = {key: value for key, value in keys.items() if key in ClippingOptions.KEYS[method]}
+        options = ClippingOptions.model_validate({"method": method, **own})
+        self.clipper = make_clipper(self.model, options, DIM)
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=learning_rate, fused=True)
+        self.features = torch.randn(BATCH_FRAMES // DENSE_FRAMES, DENSE_FRAMES, DIM)
+        self.lengths = torch.full((len(self.features),), DENSE_FRAMES)
+        self.targets = torch.randint(NUM_PDFS, (BATCH_FRAMES,))
+
+    def passes(self) -> None:
+        """Forward and backward, where the methods inside the graph act."""
+        self.optimizer.zero_grad(set_to_none=True)
+        logits = self.model(self.features, self.lengths).flatten(0, 1)
+        loss = functional.cross_entropy(logits, self.targets)
+        self.clipper.before_backward(1.0 / BATCH_FRAMES)
+        loss.backward()
+
+    def clip(self, clock: Clock) -> float:
+        """Clipping after backward and after the step; seconds, the optimiser's step left out."""
+        start = clock()
+        seen = self.clipper()
+        done = clock() - start
+        self.optimizer.step()
+        start = clock()
+        self.clipper.after_step(seen, self.optimizer)
+        return done + clock() - start
+
+
+def clipping_costs(model: ModelOptions, rounds: int, clock: Clock) -> dict[str, dict[str, float]]:
+    """Milliseconds of each method beside `none`, and their share of a whole step, in turns.
+
+    What a method does after backward is timed by itself; what it does inside the graph is the
+    difference of forward and backward with it and without it.
+    """
+    steps = {method: ClippedStep(method, model) for method in METHODS}
+    passes: dict[str, list[float]] = {method: [] for method in METHODS}
+    clips: dict[str, list[float]] = {method: [] for method in METHODS}
+    for number in range(rounds + 3):
+        for method, step in steps.items():
+            if method in INSIDE_GRAPH or method == "none":
+                seconds = seconds_of(step.passes, 1, clock)
+            elif number == 0:
+                step.passes()
+            else:
+                for parameter in step.model.parameters():
+                    parameter.grad = torch.randn_like(parameter)
+            clip = step.clip(clock)
+            if number >= 3:
+                clips[method].append(clip)
+                if method in INSIDE_GRAPH or method == "none":
+                    passes[method].append(seconds)
+    bare = statistics.median(passes["none"])
+    whole = bare + statistics.median(clips["none"])
     costs = {}
     for method in METHODS:
-        settings = ClippingOptions.model_validate({"method": method, "threshold": 1e-3})
-        clipper = make_clipper(model, settings, DIM)
-        times = []
-        for _ in range(200):
-            for parameter in model.parameters():
-                parameter.grad = torch.randn_like(parameter)
-            times.append(seconds_of(clipper, 1))
-        milliseconds = 1e3 * statistics.median(times)
-        costs[method] = {"ms": milliseconds, "percent_of_step": milliseconds / step_seconds / 10.0}
+        cost = statistics.median(clips[method])
+        if method in INSIDE_GRAPH:
+            pairs = zip(passes[method], passes["none"], strict=True)
+            cost += statistics.median(own - other for own, other in pairs)
+        costs[method] = {"ms": 1e3 * cost, "percent_of_step": 100.0 * cost / whole}
     return costs
 
 
@@ -112,9 +175,13 @@ def main() -> None:
     parser.add_argument("--num-layers", type=int, default=2)
     parser.add_argument("--num-utterances", type=int, default=2600)
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--num-threads", type=int, default=2)
+    parser.add_argument("--num-threads", type=int, default=1)
+    parser.add_argument("--clipping-rounds", type=int, default=40)
+    parser.add_argument("--bare-steps", type=int, default=30, help="in each round")
+    parser.add_argument("--clock", choices=CLOCKS, default="wall", help="cpu: the process's time")
     args = parser.parse_args()
     torch.set_num_threads(args.num_threads)
+    load = os.getloadavg()[0]
     model = {"hidden_dim": args.hidden_dim, "num_layers": args.num_layers}
     training: dict[str, Any] = {
         "num_epochs": 1,
@@ -124,18 +191,25 @@ def main() -> None:
     options = NnetOptions.model_validate({"alignment": "x", "model": model, "training": training})
     data = fsdd_like(args.num_utterances)
     bare = BareStep(args.hidden_dim, args.num_layers)
-    loop_speed(data, options)
-    bare.speed(10)
-    pairs = [(loop_speed(data, options)[0], bare.speed(30)) for _ in range(args.rounds)]
+    clock = CLOCKS[args.clock]
+    loop_speed(data, options, clock)
+    bare.speed(10, clock)
+    pairs = [
+        (loop_speed(data, options, clock)[0], bare.speed(args.bare_steps, clock))
+        for _ in range(args.rounds)
+    ]
     loop, reference = (statistics.median(side) for side in zip(*pairs, strict=True))
     result = {
         "parameters": AcousticModel(options.model, DIM, NUM_PDFS).num_parameters,
         "threads": args.num_threads,
+        "cores": os.cpu_count(),
+        "clock": args.clock,
+        "load_before": load,
         "loop_frames_per_second": loop,
         "bare_frames_per_second": reference,
         "ratio": statistics.median(a / b for a, b in pairs),
         "ratios": [a / b for a, b in pairs],
-        "clipping": clipping_costs(options, BATCH_FRAMES / loop),
+        "clipping": clipping_costs(options.model, args.clipping_rounds, clock),
     }
     print(json.dumps(result, indent=2))
 

@@ -32,7 +32,7 @@ class FrameClipping:
         """Derivatives that come from frame + 1 to the hidden state (N, R) and the cells (N, H)."""
 
     def finished(self, derivatives: Tensor) -> None:
-        """(T, N, G) all that `gates` has seen; called once for each backward pass."""
+        """(T, N, G) all that `gates` has seen, at the end of a pass; may be overwritten."""
 
 
 def recurrent_cells(model: nn.Module) -> list[nn.RNNBase]:
@@ -133,10 +133,10 @@ class _RnnFrames(torch.autograd.Function):
             torch.mul(of_hidden.add_(of_output[t]), slope[t], out=derivatives[t])
             clipping.gates(derivatives[t])
             of_hidden = derivatives[t] @ weights[1]
-        clipping.finished(derivatives)
         of_frames, *of_weights = _weight_gradients(
             derivatives, frames, _earlier(first, hidden), weights
         )
+        clipping.finished(derivatives)
         return None, of_frames, of_hidden, None, *of_weights
 
 
@@ -206,10 +206,10 @@ class _LstmFrames(torch.autograd.Function):
             of_hidden = derivative @ w_hh
             of_cell *= forget_gate[t]
         derivatives = factors.flatten(2)
-        clipping.finished(derivatives)
         of_frames, *of_weights = _weight_gradients(
             derivatives, inputs, _earlier(first_hidden, hidden), weights
         )
+        clipping.finished(derivatives)
         of_projection = None
         if w_hr is not None:
             of_all = torch.stack(of_hiddens[::-1]).flatten(0, 1)
