@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import textwrap
 from pathlib import Path
 
-import yaml
+from typer.main import get_command
 
-from pipeline.config import Config
+from pipeline.cli import app
 from pipeline.workflow import known_recipes
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -19,10 +18,16 @@ def test_every_recipe_has_a_line() -> None:
     assert sorted(re.findall(r"^\| `([a-z_0-9]+)` \|", README, re.MULTILINE)) == known_recipes()
 
 
-def test_the_example_of_an_own_corpus_is_a_configuration() -> None:
-    (block,) = re.findall(r"^    # recipes/mine/config.yaml\n((?:    .*\n)+)", README, re.MULTILINE)
-    config = Config.model_validate(yaml.safe_load(textwrap.dedent(block)))
-    assert config.corpus.name == "kaldi_dir"
+def test_commands_and_options_exist() -> None:
+    known = {
+        name: {option for parameter in command.params for option in parameter.opts}
+        for name, command in get_command(app).commands.items()  # type: ignore[attr-defined]
+    }
+    lines = re.findall(r"bin/hybrid (\w+)([^#\n]*)", README)
+    assert len(lines) > 8
+    for name, rest in lines:
+        options = set(re.findall(r"(?<=\s)--?[a-z][a-z-]*", rest))
+        assert options <= known[name], f"hybrid {name} {rest}"
 
 
 def test_linked_files_exist() -> None:
