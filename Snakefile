@@ -30,6 +30,8 @@ from pipeline.workflow import (
     start_files,
     to_json,
     training_adaptation_files,
+    tuning_arguments,
+    tuning_files,
 )
 
 try:

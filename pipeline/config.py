@@ -432,6 +432,9 @@ class DecodeOptions(Options):
     insertion_penalty: float = 0.0
     lm_weights: tuple[float, ...] = tuple(float(w) for w in range(7, 18))
     insertion_penalties: tuple[float, ...] = (0.0, 0.5, 1.0)
+    # Split whose test set is for development: the weight and penalty with the fewest errors on it
+    # are also scored on the other splits ("tuned"), which had no part in their choice.
+    tune_split: Name | None = None
     num_shards: Count = 1
 
 
@@ -527,6 +530,8 @@ class Config(Options):
                 raise ValueError(f"nnet.{name}: its alignment is called align_{name}; rename that")
         if self.graph.pronunciations is not None and self.graph.pronunciations not in self.gmm:
             raise ValueError(f"graph.pronunciations: no rung '{self.graph.pronunciations}' in gmm")
+        if self.decode.tune_split is not None and self.decode.tune_split not in self.splits:
+            raise ValueError(f"decode.tune_split: no split '{self.decode.tune_split}' in splits")
         for name in self.models or ():
             if name not in self.gmm and name not in self.nnet:
                 raise ValueError(f"models: no GMM rung or network is called '{name}'")

@@ -366,6 +366,26 @@ def start_arguments(files: Mapping[str, Any]) -> str:
     return shlex.join(["--source-model", source_model, "--alignment", str(files["alignment"])])
 
 
+def tuning_files(config: Config, wildcards: Any) -> dict[str, str]:
+    """Scores of the development split, of the same model, grammar and decoder; none for itself.
+
+    Args:
+        wildcards: of a score: split, model, grammar and decoder.
+    """
+    split = config.decode.tune_split
+    if split is None or split == wildcards.split:
+        return {}
+    cell = f"{wildcards.model}/{wildcards.grammar}/{wildcards.decoder}"
+    return {"tuning": f"{config.root}/{split}/decode/{cell}/wer.json"}
+
+
+def tuning_arguments(files: Mapping[str, Any]) -> str:
+    """Options of score that stand for `tuning_files`, quoted for the shell."""
+    if "tuning" not in files.keys():  # noqa: SIM118 - Snakemake's inputs are a list with names
+        return ""
+    return shlex.join(["--tuning", str(files["tuning"])])
+
+
 def hmm_of(config: Config, folder: str, model: str) -> str:
     """hmm.json whose pdf-ids the model scores: a network has its rung's."""
     return f"{folder}/{config.rung_of(model)}/hmm.json"

@@ -12,7 +12,7 @@ from pipeline.io.errors import UserError, run
 from pipeline.io.options import parse_options
 from pipeline.score.hypotheses import Setting, read_hypotheses
 from pipeline.score.references import read_references
-from pipeline.score.scoring import score
+from pipeline.score.scoring import read_best_setting, score
 from pipeline.score.trn import write_trn
 
 
@@ -22,6 +22,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--hypotheses", type=Path, required=True, help="hypotheses.jsonl")
     parser.add_argument("--cuts", type=Path, required=True, help="cuts.jsonl.gz of the set")
     parser.add_argument("--options", default="{}", help="DecodeOptions as JSON")
+    parser.add_argument("--tuning", type=Path, help="wer.json of a development set")
     parser.add_argument("--seed", type=int, default=1, help="of the bootstrap")
     parser.add_argument("--output-dir", type=Path, required=True)
     args = parser.parse_args(arguments)
@@ -29,7 +30,8 @@ def main(arguments: list[str] | None = None) -> None:
     references = read_references(args.cuts)
     table = read_hypotheses(args.hypotheses)
     try:
-        result = score(references, table, options, args.seed)
+        tuned = None if args.tuning is None else read_best_setting(args.tuning)
+        result = score(references, table, options, args.seed, tuned)
     except UserError as error:
         raise UserError(f"{args.hypotheses}: {error}") from None
     fixed = table[Setting(options.lm_weight, options.insertion_penalty)]
@@ -47,6 +49,8 @@ def main(arguments: list[str] | None = None) -> None:
             file=sys.stderr,
         )
     print(result["fixed"]["kaldi_line"])
+    if result["tuned"] is not None:
+        print(f"tuned on {args.tuning}: {result['tuned']['kaldi_line']}")
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ class SearchOptions:
     lm_weights: tuple[float, ...] = tuple(float(w) for w in range(7, 18))
     insertion_penalties: tuple[float, ...] = (0.0, 0.5, 1.0)
     decoders: tuple[str, ...] = ("k2", "kaldi")  # for the workflow; not used here
+    tune_split: str | None = None  # for the workflow; not used here
     num_shards: int = 1  # for the workflow; not used here
 
     @property

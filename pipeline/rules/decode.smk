@@ -88,7 +88,7 @@ rule adapted_loglikes:
     params:
         lang_dir=subpath(input.lang, parent=True),
         model_dir=subpath(input.hmm, parent=True),
-        options=to_json(RECIPE.decode, exclude=["decoders", "num_shards"]),
+        options=to_json(RECIPE.decode, exclude=["decoders", "num_shards", "tune_split"]),
         code=CODE.of("pipeline.bin.gmm_loglikes"),
     shell:
         "python -m pipeline.bin.gmm_loglikes --cuts {input.cuts:q} --cmvn {input.cmvn:q}"
@@ -159,7 +159,7 @@ rule decode_kaldi:
         mem_mb=4000,
         runtime=240,
     params:
-        options=to_json(RECIPE.decode, exclude=["decoders", "num_shards"]),
+        options=to_json(RECIPE.decode, exclude=["decoders", "num_shards", "tune_split"]),
         output_dir=subpath(output.hypotheses, parent=True),
         code=CODE.of("pipeline.bin.decode_kaldi"),
     shell:
@@ -191,7 +191,7 @@ rule decode_k2:
         mem_mb=4000,
         runtime=240,
     params:
-        options=to_json(RECIPE.decode, exclude=["decoders", "num_shards"]),
+        options=to_json(RECIPE.decode, exclude=["decoders", "num_shards", "tune_split"]),
         output_dir=subpath(output.hypotheses, parent=True),
         code=CODE.of("pipeline.bin.decode_k2"),
     shell:

@@ -3,6 +3,7 @@
 
 rule score:
     input:
+        unpack(lambda wildcards: tuning_files(RECIPE, wildcards)),
         hypotheses=f"{ROOT}/{{split}}/decode/{{model}}/{{grammar}}/{{decoder}}/hypotheses.jsonl",
         cuts=f"{ROOT}/{{split}}/data/test/cuts.jsonl.gz",
     output:
@@ -30,9 +31,11 @@ rule score:
             ],
         ),
         seed=RECIPE.seed,
+        tuning=lambda wildcards, input: tuning_arguments(input),
         output_dir=subpath(output.wer, parent=True),
         code=CODE.of("pipeline.bin.score"),
     shell:
         "python -m pipeline.bin.score --hypotheses {input.hypotheses:q} --cuts {input.cuts:q}"
-        " --options {params.options:q} --seed {params.seed} --output-dir {params.output_dir:q}"
+        " {params.tuning} --options {params.options:q} --seed {params.seed}"
+        " --output-dir {params.output_dir:q}"
         " &> {log:q}"

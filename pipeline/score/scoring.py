@@ -10,6 +10,8 @@ Fields (WER in per cent; words and utterances are those of the reference):
   none in one of twenty such sets), kaldi_line
 - best: the same for the setting with the fewest errors on this very set, with tuned_on_test true
   and settings, the number of settings tried
+- tuned: the same for the setting that was best on a development set, which had no part in this
+  one; null where no such set is named
 - grid: lm_weight, insertion_penalty, wer, errors, insertions, deletions, substitutions of each
 - speakers: speaker, utterances, wer, errors, words, insertions, deletions, substitutions (fixed)
 - confusions: reference, hypothesis, count of each aligned pair (fixed), correct ones too, most
@@ -22,8 +24,10 @@ Fields (WER in per cent; words and utterances are those of the reference):
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from pipeline.config import DecodeOptions
@@ -77,6 +81,19 @@ def grid_settings(options: DecodeOptions) -> list[Setting]:
     return sorted(grid | {Setting(options.lm_weight, options.insertion_penalty)})
 
 
+def read_best_setting(path: Path) -> Setting:
+    """The setting with the fewest errors of another set's wer.json.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    try:
+        best = json.loads(path.read_text(encoding="utf-8"))["best"]
+        return Setting(float(best["lm_weight"]), float(best["insertion_penalty"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: damaged ({error!r}); score that set again") from None
+
+
 def _check(
     references: Mapping[str, Reference], table: Mapping[Setting, Hypotheses], fixed: Setting
 ) -> None:
@@ -98,6 +115,7 @@ def score(
     table: Mapping[Setting, Hypotheses],
     options: DecodeOptions,
     seed: int = 1,
+    tuned: Setting | None = None,
 ) -> dict[str, Any]:
     """Score the hypotheses at all settings; return the content of wer.json.
 
@@ -106,8 +124,9 @@ def score(
         table: setting -> utterance_id -> best path; settings outside the options' grid are ignored.
         options: the fixed setting and the grid.
         seed: of the bootstrap.
+        tuned: the setting chosen on a development set.
     Raises:
-        UserError: the fixed setting is missing, or a hypothesis has no reference.
+        UserError: the fixed or the tuned setting is missing, or a hypothesis has no reference.
     """
     fixed = Setting(options.lm_weight, options.insertion_penalty)
     _check(references, table, fixed)
@@ -127,6 +146,11 @@ def score(
             s,
         ),
     )
+    if tuned is not None and tuned not in counted:
+        raise UserError(
+            f"no hypothesis at the tuned setting lm_weight {tuned.lm_weight:g}, penalty "
+            f"{tuned.insertion_penalty:g}; decode both sets with the same grid"
+        )
     hypotheses, errors = table[fixed], counted[fixed]
     pairs = [
         pair
@@ -158,6 +182,7 @@ def score(
             "tuned_on_test": True,
             "settings": len(counted),
         },
+        "tuned": None if tuned is None else _at_setting(tuned, list(counted[tuned].values()), seed),
         "grid": [{**s._asdict(), **_rate(totals[s])} for s in sorted(totals)],
         "speakers": [
             {"speaker": speaker, "utterances": number, **_rate(sums)}

@@ -16,7 +16,7 @@ from pipeline.io.errors import UserError
 from pipeline.io.json_lines import write_json_lines
 from pipeline.score.hypotheses import Hypothesis, Setting
 from pipeline.score.references import Reference
-from pipeline.score.scoring import score
+from pipeline.score.scoring import read_best_setting, score
 from pipeline.score.trn import read_trn
 from tests.score.scoring_inputs import TEXTS, line, write_cuts
 
@@ -47,6 +47,31 @@ def test_fixed_and_best_are_kept_apart() -> None:
     assert result["best"]["tuned_on_test"] is True
     assert result["best"]["settings"] == 3
     assert [row["errors"] for row in result["grid"]] == [1, 2, 1]
+
+
+def test_the_setting_of_a_development_set_is_scored_here(tmp_path: Path) -> None:
+    """It is the development set's best, not this set's."""
+    dev = {
+        FIXED: hypotheses("ONE", "TWO", "ONE ONE ONE"),
+        Setting(14.0, 0.0): hypotheses("ONE TWO", "TWO", "ONE ONE ONE"),
+    }
+    path = tmp_path / "wer.json"
+    path.write_text(json.dumps(score(references(), dev, OPTIONS)), encoding="utf-8")
+    tuned = read_best_setting(path)
+    assert tuned == Setting(14.0, 0.0)
+    test = {
+        FIXED: hypotheses("ONE TWO", "TWO", "ONE ONE ONE"),
+        Setting(14.0, 0.0): hypotheses("ONE TWO", "SIX", "ONE ONE"),
+    }
+    result = score(references(), test, OPTIONS, tuned=tuned)
+    assert (result["tuned"]["lm_weight"], result["tuned"]["errors"]) == (14.0, 2)
+    assert (result["fixed"]["errors"], result["best"]["errors"]) == (0, 0)
+    assert score(references(), test, OPTIONS)["tuned"] is None
+    with pytest.raises(UserError, match="tuned setting lm_weight 14"):
+        score(references(), {FIXED: test[FIXED]}, OPTIONS, tuned=tuned)
+    path.write_text("{}", encoding="utf-8")
+    with pytest.raises(UserError, match=r"wer.json: damaged"):
+        read_best_setting(path)
 
 
 def test_ties_go_to_the_fixed_setting() -> None:

@@ -86,6 +86,19 @@ def test_a_network_may_start_from_another(tmp_path: Path) -> None:
     assert {"train_lstm", "align_lstm", "train_again", "train_mmi"} <= set(found)
 
 
+def test_scores_wait_for_those_of_the_development_split(tmp_path: Path) -> None:
+    settings = ["splits=[theo, official]", "models=[mono]", 'decode={"tune_split": "theo"}']
+    result = dry_run(tmp_path, "--config", "recipe=fsdd", *settings)
+    assert result.returncode == 0, result.stdout + result.stderr
+    jobs = re.findall(r"^rule score:\n    input: (.*)\n    output: (.*)$", result.stdout, re.M)
+    inputs = {outputs.split(", ")[0]: files.split(", ") for files, outputs in jobs}
+    tuned = {name for name in inputs if "/official/" in name}
+    assert tuned
+    for name in tuned:
+        assert name.replace("/official/", "/theo/") in inputs[name]
+    assert not any("wer.json" in file for name in set(inputs) - tuned for file in inputs[name])
+
+
 @pytest.mark.parametrize(
     ("setting", "said"),
     [

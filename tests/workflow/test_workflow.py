@@ -8,6 +8,7 @@ import re
 import shlex
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -28,6 +29,8 @@ from pipeline.workflow import (
     start_arguments,
     start_files,
     to_json,
+    tuning_arguments,
+    tuning_files,
 )
 
 TOY: dict[str, Any] = {
@@ -192,6 +195,20 @@ def test_only_an_adapted_model_has_loglikes_of_a_grammar(folder: Path) -> None:
     assert loglikes(config, "f", "mono", "g") == "f/decode/mono/loglikes.scp"
     assert loglikes(config, "f", "net", "g") == "f/decode/net/loglikes.scp"
     assert loglikes(config, "f", "sat", "g") == "f/decode/sat/g/loglikes.scp"
+
+
+def test_a_development_split_tunes_the_others_and_not_itself(folder: Path) -> None:
+    settings = {"recipe": "toy", "decode": {"tune_split": "a"}}
+    config = load_recipe(settings, folder)
+    cell = SimpleNamespace(split="b", model="net", grammar="g", decoder="k2")
+    files = tuning_files(config, cell)
+    assert files == {"tuning": "exp/toy/a/decode/net/g/k2/wer.json"}
+    assert shlex.split(tuning_arguments(files)) == ["--tuning", files["tuning"]]
+    assert tuning_files(config, SimpleNamespace(split="a")) == {}
+    assert tuning_files(load_recipe({"recipe": "toy"}, folder), cell) == {}
+    assert tuning_arguments({}) == ""
+    with pytest.raises(ConfigError, match="tune_split: no split 'c'"):
+        load_recipe({"recipe": "toy", "decode": {"tune_split": "c"}}, folder)
 
 
 def test_a_network_has_the_hmm_of_its_rung(folder: Path) -> None:
