@@ -50,13 +50,13 @@ class GraphBatch:
                 row[: len(array)] = array
             return torch.from_numpy(out).to(device)
 
-        shift = np.repeat(
-            np.arange(len(graphs)) * num_states, [len(graph.source) for graph in graphs]
-        )
+        num_arcs = [len(graph.source) for graph in graphs]
+        shift = np.repeat(np.arange(len(graphs)) * num_states, num_arcs)
         source = np.concatenate([graph.source for graph in graphs]) + shift
         destination = np.concatenate([graph.destination for graph in graphs]) + shift
         weight = np.exp(np.concatenate([graph.log_weight for graph in graphs]))
-        order = np.lexsort((destination, source))
+        before = np.repeat(np.cumsum(num_arcs) - num_arcs, num_arcs)
+        order = np.concatenate([graph.by_source for graph in graphs]) + before
         size = len(graphs) * num_states
         return cls(
             padded([graph.pdf for graph in graphs], 0),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +42,11 @@ class StateGraph:
     def num_states(self) -> int:
         """S."""
         return len(self.pdf)
+
+    @cached_property
+    def by_source(self) -> NDArray[np.int64]:
+        """(A,) places of the arcs in the order of their sources."""
+        return np.lexsort((self.destination, self.source))
 
 
 def expand(graph: PhoneGraph, hmm: Hmm, log_probs: NDArray[np.float64]) -> StateGraph:
