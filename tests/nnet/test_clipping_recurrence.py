@@ -186,3 +186,14 @@ def test_networks_that_have_no_place_for_it(method: str) -> None:
         make(nn.GRU(3, 4, batch_first=True), method)
     with pytest.raises(UserError, match="cannot act inside"):
         make(nn.LSTM(3, 4, num_layers=2, batch_first=True), method)
+
+
+@pytest.mark.parametrize("kind", ["rnn", "lstm"])
+def test_mixed_precision_is_close_to_single(kind: str) -> None:
+    cell, frames = cell_of(kind), some_frames()
+    expected = gradients(cell, cell(frames)[0], frames)
+    make(cell, "time_step", threshold=1e6)
+    with torch.autocast("cpu", torch.bfloat16):
+        output = cell(frames)[0]
+    for a, b in zip(gradients(cell, output.float(), frames), expected, strict=True):
+        torch.testing.assert_close(a, b, atol=0.05 * float(b.abs().max()), rtol=0.0)

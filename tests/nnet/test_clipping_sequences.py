@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -96,3 +101,44 @@ def test_a_batch_without_gradient() -> None:
     statistics = clipper()
     assert statistics.norm_after == 0.0
     assert not statistics.skipped
+
+
+SCRIPT = """
+import sys
+import torch
+from torch import distributed
+from tests.nnet.gradients import make
+from tests.nnet.test_clipping_sequences import backward, two_layers
+
+rank = int(sys.argv[1])
+distributed.init_process_group(
+    "gloo", init_method=f"file://{sys.argv[2]}", rank=rank, world_size=2
+)
+model = two_layers()
+clipper = make(model, "sequence_filter")
+weights = torch.ones(4)
+weights[0] = 1.0 if rank == 0 else 1000.0  # an outlier in one process alone
+backward(model, weights)
+for parameter in model.parameters():  # as DistributedDataParallel leaves them
+    parameter.grad = torch.ones_like(parameter)
+clipper()
+print(*[parameter.grad.flatten()[0].item() for parameter in model.parameters()])
+"""
+
+
+def test_processes_that_train_together_scale_alike(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-c", SCRIPT]
+    running = [
+        subprocess.Popen(
+            [*command, str(rank), str(tmp_path / "store")],
+            cwd=root,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    first, second = ([float(x) for x in p.communicate()[0].split()] for p in running)
+    assert first == second
+    assert len(first) == 8
+    assert all(math.isfinite(factor) and 0.1 < factor < 0.9 for factor in first)

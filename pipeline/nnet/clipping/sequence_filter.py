@@ -13,7 +13,7 @@ from collections import defaultdict
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 
 from pipeline.config import ClippingOptions
 from pipeline.nnet.clipping.base import (
@@ -95,6 +95,10 @@ class SequenceFilter(Clipper):
             return Outcome(gradients.total, False, 0.0, self.threshold)
         joined = {cell: torch.cat(masks) for cell, masks in self._masks.items()}
         means = torch.stack([1.0 / (1.0 / masks).mean() for masks in joined.values()])
+        if distributed.is_available() and distributed.is_initialized():
+            # Each process has its own utterances; all must scale the shared weights alike.
+            distributed.all_reduce(means)
+            means /= distributed.get_world_size()
         share = float((torch.cat(list(joined.values())) < 0.5).float().mean())
         factor_of = dict(zip(joined, means.tolist(), strict=True))
         factors = [factor_of.get(name.rpartition(".")[0], 1.0) for name in gradients.names]
