@@ -469,11 +469,16 @@ class Config(Options):
         complete: dict[str, Any] = {}
         for name, net in nets.items():
             sequence = net.get("sequence") if isinstance(net, dict) else None
-            start = complete.get(str(sequence.get("start"))) if isinstance(sequence, dict) else None
-            inherited = start if isinstance(start, dict) else {}
-            keys = ("alignment", "features", "model", "prior_scale")
-            own = {key: inherited[key] for key in keys if key in inherited}
-            complete[name] = {**own, **net} if isinstance(net, dict) else net
+            if isinstance(sequence, dict) and "start" in sequence:
+                start = complete.get(str(sequence["start"]))
+                if not isinstance(start, dict):
+                    raise ValueError(
+                        f"nnet.{name}.sequence.start: must name an earlier network, "
+                        f"one of {list(complete)}"
+                    )
+                keys = ("alignment", "features", "model", "prior_scale")
+                net = {**{key: start[key] for key in keys if key in start}, **net}
+            complete[name] = net
         return {**data, "nnet": complete}
 
     @model_validator(mode="after")
@@ -523,7 +528,7 @@ class Config(Options):
             if net.features == "fmllr" and self.gmm[self.rung_of(name)].type != "sat":
                 raise ValueError(f"nnet.{name}.features: fmllr needs an alignment of type sat")
             if net.sequence is not None:
-                self._check_sequence(name, net, net.sequence.start, earlier)
+                self._check_sequence(name, net, net.sequence.start)
             earlier.append(name)
         for name in self.aligning_networks:
             if f"align_{name}" in (*self.gmm, *self.nnet):
@@ -537,10 +542,8 @@ class Config(Options):
                 raise ValueError(f"models: no GMM rung or network is called '{name}'")
         return self
 
-    def _check_sequence(self, name: str, net: NnetOptions, start: str, earlier: list[str]) -> None:
+    def _check_sequence(self, name: str, net: NnetOptions, start: str) -> None:
         key = f"nnet.{name}.sequence.start"
-        if start not in earlier:
-            raise ValueError(f"{key}: must name an earlier network, one of {earlier}")
         first = self.nnet[start]
         if (net.model, net.features) != (first.model, first.features):
             raise ValueError(f"{key}: model and features are those of {start}; leave them out")

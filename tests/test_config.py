@@ -60,9 +60,10 @@ def test_smallest_configuration_has_all_defaults(tmp_path: Path) -> None:
             {"nnet": {"two": {"alignment": "lstm"}, "align_lstm": {"alignment": "mono"}}},
             "nnet.lstm: its alignment is called align_lstm",
         ),
-        ({"nnet": {"two": {"sequence": {"start": "two"}}}}, "nnet.two.alignment: "),
+        ({"nnet": {"two": {"sequence": {}}}}, "nnet.two.alignment: "),
+        ({"nnet": {"two": {"sequence": {"start": [1]}}}}, "nnet.two.sequence.start: must name"),
         (
-            {"nnet": {"two": {"alignment": "mono", "sequence": {"start": "two"}}}},
+            {"nnet": {"two": {"sequence": {"start": "two"}}}},
             "nnet.two.sequence.start: must name an earlier network, one of ['lstm']",
         ),
         (
