@@ -107,3 +107,18 @@ def test_evaluation_is_the_mean_over_frames_whatever_the_batches() -> None:
     mean = sum(value * n for value, n in zip(each, frames, strict=True)) / sum(frames)
     assert loss == pytest.approx(mean, rel=1e-5)
     assert accuracy == pytest.approx(evaluate(network, store)[1])
+
+
+@pytest.mark.parametrize("kind", ["mmi", "smbr"])
+def test_half_precision_of_the_network_leaves_the_sums_exact(kind: str) -> None:
+    criterion, network, store = setup(kind)
+    batch, names = store.pad(INDICES), [f"u{i:03d}" for i in INDICES]
+    whole = criterion.loss(network, batch, names)
+    with torch.autocast("cpu", torch.bfloat16):
+        half = criterion.loss(network, batch, names)
+    half.backward()
+    assert half.dtype == torch.float32
+    assert half.item() == pytest.approx(whole.item(), rel=0.02)
+    assert half.item() != whole.item()
+    gradients = [parameter.grad for parameter in network.parameters()]
+    assert all(gradient is not None and gradient.isfinite().all() for gradient in gradients)
