@@ -13,7 +13,6 @@ from tensorboardX.proto.event_pb2 import Event
 from pipeline.io.json_lines import read_json_lines
 from pipeline.nnet.clipping import METHODS
 from pipeline.nnet.train import train
-from tests.nnet.test_clipping_recurrence import TYPES
 from tests.nnet.toy_data import NUM_PDFS, options, toy_task
 
 
@@ -29,16 +28,6 @@ def test_each_method_at_its_defaults_lowers_the_loss(method: str, tmp_path: Path
     losses = losses_of(tmp_path, clipping={"method": method})
     assert all(math.isfinite(loss) for loss in losses)
     assert losses[-1] < 0.95 * losses[0]
-
-
-@pytest.mark.parametrize("kind", TYPES)
-@pytest.mark.parametrize("method", ["norm", "time_step", "sequence_filter"])
-def test_each_network_at_the_defaults_lowers_the_loss(
-    kind: str, method: str, tmp_path: Path
-) -> None:
-    losses = losses_of(tmp_path, model=TYPES[kind], clipping={"method": method})
-    assert all(math.isfinite(loss) for loss in losses)
-    assert losses[-1] < 0.98 * losses[0]
 
 
 def test_loss_clipping_lowers_the_loss(tmp_path: Path) -> None:
