@@ -18,9 +18,12 @@ Samples = NDArray[np.float32]
 BLOCK_SECONDS = 10.0  # read at once
 FRAME_SECONDS = 0.01  # of an energy value
 FLOOR_DB = -100.0  # of digital silence
-# Voice activity: the level between the quiet (10th percentile) and the loud frames (95th).
-QUIET, LOUD = 10.0, 95.0
-THRESHOLD = 0.35  # of the way from quiet to loud
+# Voice activity: a level between that of the quiet frames (10th percentile) and that of the loud
+# ones: the loudest 5 %, but no more than a second, so that a word in an hour of quiet is found.
+QUIET = 10.0
+LOUD_SHARE, LOUD_FRAMES = 0.05, 100
+THRESHOLD = 0.35  # of the way from quiet to loud ...
+MAX_ABOVE_QUIET_DB = 20.0  # ... and no higher than this, however loud the loudest are
 MIN_RANGE_DB = 12.0  # less between quiet and loud: all of it may be speech
 SILENT_DB = -75.0  # if the loud frames are below, there is nothing to hear
 MIN_PAUSE = 0.6  # s; shorter ones do not divide
@@ -137,12 +140,14 @@ def _decibels(power: NDArray[np.float64]) -> NDArray[np.float32]:
 def speech_spans(levels: NDArray[np.float32]) -> list[tuple[float, float]]:
     """Seconds with speech, padded, in order and apart: (10 ms frames,) -> spans."""
     total = len(levels) * FRAME_SECONDS
-    quiet, loud = np.percentile(levels, [QUIET, LOUD])
+    quiet = float(np.percentile(levels, QUIET))
+    num_loud = max(1, min(LOUD_FRAMES, round(LOUD_SHARE * len(levels))))
+    loud = float(np.partition(levels, -num_loud)[-num_loud])
     if loud < SILENT_DB:
         return []
     if loud - quiet < MIN_RANGE_DB:
         return [(0.0, total)]
-    active = levels > quiet + THRESHOLD * (loud - quiet)
+    active = levels > quiet + min(THRESHOLD * (loud - quiet), MAX_ABOVE_QUIET_DB)
     edges = np.flatnonzero(np.diff(np.concatenate(([False], active, [False])).astype(np.int8)))
     spans: list[tuple[float, float]] = []
     for begin, end in edges.reshape(-1, 2).tolist():

@@ -48,6 +48,13 @@ def test_speech_is_found_with_its_padding() -> None:
     assert np.array(spans) == pytest.approx(np.array(expected))
 
 
+def test_a_word_in_an_hour_is_found() -> None:
+    levels = np.random.default_rng(1).normal(-55.0, 1.0, 360_000).astype(np.float32)
+    levels[200_000:200_120] = -20.0
+    (span,) = speech_spans(levels)
+    assert span == pytest.approx((2000.0 - PADDING, 2001.2 + PADDING))
+
+
 def test_without_contrast_all_is_speech_and_silence_is_none() -> None:
     assert speech_spans(np.full(100, -30.0, np.float32)) == [(0.0, 1.0)]
     assert speech_spans(np.full(100, -90.0, np.float32)) == []
