@@ -122,10 +122,9 @@ def readme(table: dict[str, list[Outcome]], may_mount: bool) -> str:
     text = HEAD.format(stages=", ".join(stage_files(CONFIG)))
     text += "".join(row(name, outcomes) for name, outcomes in table.items())
     text += "\nWhat was said, and what was not survived:\n\n" + "".join(notes)
-    untried = [name for name, *_ in FAULTS if name not in table]
-    untried += [
-        f"kill -9 in stage {s}" for s in stage_files(CONFIG) if not any(s in n for n in table)
-    ]
+    tries = [f"kill -9 in stage {stage}" for stage in stage_files(CONFIG)]
+    tries += [name for name, *_ in FAULTS]
+    untried = [name for name in tries if name not in table]
     if untried:
         text += f"\nNot yet tried: {', '.join(untried)}.\n"
     if not may_mount:

@@ -28,7 +28,7 @@ SETTINGS = (
 ROOT = Path("exp/demo")
 CONFIG: Config = load_recipe(parse_changes(list(SETTINGS)))
 TIMED = {"seconds", "frames_per_second", "stages", "disk"}  # keys whose values are not results
-PATIENCE = 600.0  # seconds
+PATIENCE = 3600.0  # seconds
 
 
 def command(*arguments: str) -> list[str]:
