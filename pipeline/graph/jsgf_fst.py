@@ -23,8 +23,8 @@ from pipeline.graph.jsgf import (
 from pipeline.hmm.lang import Lang
 from pipeline.io.errors import UserError
 
-MAX_ARCS = 1_000_000  # of a grammar whose rules are written out
-MAX_STATES = 20_000  # of the determinised grammar
+MAX_ARCS = 200_000  # of a grammar whose rules are written out
+MAX_STATES = 10_000  # of the determinised grammar
 DELTA = 2.0**-17  # to which costs are rounded
 HALF = math.log(2.0)  # cost of saying an optional part, of leaving it out, and of once more
 
