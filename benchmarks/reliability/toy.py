@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -110,11 +111,12 @@ def kill_in_stage(folder: Path, stage: str, delay: float, whole: bool = True) ->
     if reached:
         time.sleep(delay)
     alive = process.poll() is None
-    if whole:
-        os.killpg(process.pid, signal.SIGKILL)
-    else:
-        for pid in _leaders(process.pid):
-            os.kill(pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):  # it may just have ended
+        if whole:
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            for pid in _leaders(process.pid):
+                os.kill(pid, signal.SIGKILL)
     process.wait()
     assert process.stdout is not None
     process.stdout.close()
@@ -151,7 +153,7 @@ def _without_times(value: Any) -> Any:
 
 def _content(path: Path) -> bytes:
     """What is compared of a file: all, but for the times that a training or the report took."""
-    if path.name in ("log.jsonl", "results.json"):
+    if path.name in ("log.jsonl", "results.json", "graph.json"):
         text = path.read_text(encoding="utf-8")
         parts = text.splitlines() if path.suffix == ".jsonl" else [text]
         return json.dumps([_without_times(json.loads(part)) for part in parts]).encode()
