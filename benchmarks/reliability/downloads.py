@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from benchmarks.reliability.faults import Case, Outcome
+from benchmarks.reliability.faults import Case, Outcome, new_folder
 from benchmarks.reliability.toy import environment
 
 CONTENT = random.Random(0).randbytes(3_000_000)
@@ -81,7 +81,7 @@ def _ends_well(server: _Server, target: Path, note: str) -> Outcome:
 
 def broken_off(case: Case, number: int) -> Outcome:
     """The connection ends in the middle."""
-    target = case.scratch / f"download{number}" / "corpus.tar.gz"
+    target = new_folder(case, f"download{number}") / "corpus.tar.gz"
     with _serving() as server:
         server.stop_after = random.Random(number).randrange(len(CONTENT))
         said = _client(server, target).communicate()[1]
@@ -93,7 +93,7 @@ def broken_off(case: Case, number: int) -> Outcome:
 
 def client_killed(case: Case, number: int) -> Outcome:
     """kill -9 of the download."""
-    target = case.scratch / f"killed_download{number}" / "corpus.tar.gz"
+    target = new_folder(case, f"killed_download{number}") / "corpus.tar.gz"
     with _serving() as server:
         server.pause = 0.1
         client = _client(server, target)
@@ -110,7 +110,7 @@ def client_killed(case: Case, number: int) -> Outcome:
 
 def damaged(case: Case, number: int) -> Outcome:
     """One bit of the archive is wrong, wholly or in a part that is resumed."""
-    target = case.scratch / f"damaged_download{number}" / "corpus.tar.gz"
+    target = new_folder(case, f"damaged_download{number}") / "corpus.tar.gz"
     with _serving() as server:
         server.damaged = True
         server.stop_after = None if number else len(CONTENT) - 1000

@@ -56,7 +56,7 @@ def _same(case: Case, folder: Path, note: str = "") -> Outcome:
     return Outcome(True, "same bytes", note)
 
 
-def _new(case: Case, name: str) -> Path:
+def new_folder(case: Case, name: str) -> Path:
     folder = case.scratch / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -80,7 +80,7 @@ def _same_so_far(case: Case, folder: Path, stage: str) -> bool:
 
 def killed_at_every_stage(case: Case, number: int) -> Iterator[tuple[str, Outcome]]:
     """One folder from nothing to the report, killed once in each stage at a random point."""
-    folder = _new(case, f"killed{number}")
+    folder = new_folder(case, f"killed{number}")
     drawn = random.Random(number)
     for stage, seconds in case.seconds.items():
         delay = drawn.uniform(0.0, 0.9 * seconds)
@@ -98,7 +98,7 @@ def killed_at_every_stage(case: Case, number: int) -> Iterator[tuple[str, Outcom
 
 def jobs_outlive(case: Case, number: int) -> Outcome:
     """kill -9 of `hybrid` and Snakemake alone, in the middle of training; jobs live on."""
-    folder = _new(case, f"orphans{number}")
+    folder = new_folder(case, f"orphans{number}")
     stage = ("mono", "lstm", "decode")[number % 3]
     kill_in_stage(folder, stage, 0.3 * case.seconds[stage], whole=False)
     return _same(case, folder, f"in {stage}")
@@ -106,7 +106,7 @@ def jobs_outlive(case: Case, number: int) -> Outcome:
 
 def two_at_once(case: Case, number: int) -> Outcome:
     """Two runs started at the same moment in one folder."""
-    folder = _new(case, f"two{number}")
+    folder = new_folder(case, f"two{number}")
     both = [start(folder), start(folder)]
     ended = [(process.communicate()[0], process.returncode) for process in both]
     refused = [said for said, status in ended if status]
@@ -131,7 +131,7 @@ def clock_moved(case: Case, number: int) -> Outcome:
         if "nothing to be done" not in result.stdout:
             return Outcome(False, "ran again", result.stdout[-300:])
         return _same(case, folder, "after the end, a day ahead: nothing ran again")
-    folder = _new(case, f"clock{number}")
+    folder = new_folder(case, f"clock{number}")
     run(folder, "--until", "mono")
     _shift(folder, DAY if number == 0 else -DAY)
     outcome = _same(case, folder, f"after mono, a day {'ahead' if number == 0 else 'back'}")
@@ -174,7 +174,7 @@ def _used(folder: Path) -> int:
 
 def disk_full(case: Case, number: int) -> Outcome:
     """A disk that holds a part of what the run writes; then a larger one."""
-    folder = _new(case, f"full{number}")
+    folder = new_folder(case, f"full{number}")
     share = (0.2, 0.5, 0.8)[number]
     with _small_disk(folder, round(share * _used(case.finished))) as remount:
         words = last_words(run(folder))
@@ -186,7 +186,7 @@ def disk_full(case: Case, number: int) -> Outcome:
 
 def read_only(case: Case, number: int) -> Outcome:
     """The file system becomes read-only after a stage; then writable again."""
-    folder = _new(case, f"readonly{number}")
+    folder = new_folder(case, f"readonly{number}")
     stage = ("data", "mono", "lstm")[number]
     with _small_disk(folder, 10 * _used(case.finished)) as remount:
         run(folder, "--until", stage)
@@ -239,7 +239,7 @@ def truncated(case: Case, number: int) -> Outcome:
 
 def bad_checkpoint(case: Case, number: int) -> Outcome:
     """Training is killed, and its checkpoint truncated, changed in one bit, or empty."""
-    folder = _new(case, f"checkpoint{number}")
+    folder = new_folder(case, f"checkpoint{number}")
     run(folder, "--until", "align")
     for _ in range(20):
         process = start(folder, "--until", "lstm", "--verbose")

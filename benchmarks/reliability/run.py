@@ -39,7 +39,8 @@ README = Path(__file__).with_name("README.md")
 HEAD = """\
 # What a run survives
 Written by `python -m benchmarks.reliability.run` (as root, for the small disks). A toy recipe
-(spoken digits; {stages}) is disturbed and run again by `hybrid run`.
+(spoken digits; {stages})
+is disturbed and run again by `hybrid run`.
 Survived: the next run ends with the same bytes as an undisturbed one, or says in one line what is
 wrong, and after that remedy ends so. Times, logs and the page that shows them are not compared.
 
