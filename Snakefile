@@ -13,6 +13,7 @@ from pipeline.workflow import (
     adaptation_files,
     alignment_files,
     any_of,
+    epoch_files,
     files_until,
     gmm_files,
     grammar_file,
@@ -41,6 +42,7 @@ except ConfigError as error:
 
 ROOT = RECIPE.root
 STAGES = stage_files(RECIPE)
+FIRST_GRAMMAR = next(iter(RECIPE.grammars), "none")
 GMM, ALIGNMENT, NNET = gmm_files(ROOT), alignment_files(ROOT), nnet_files(ROOT)
 NNET_ALIGNMENT = nnet_alignment_files(ROOT)
 CODE = CodeDigests(

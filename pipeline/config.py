@@ -310,6 +310,9 @@ class TrainOptions(Options):
     spike_factor: Annotated[float, Field(gt=1)] = 10.0
     max_culprits: Annotated[int, Field(ge=0)] = 3
     tensorboard: bool = False  # also write steps and epochs for TensorBoard
+    # Keep the weights of every epoch; a later stage decodes the held-out utterances with each, and
+    # the report shows the WER. Written only where asked for: other networks keep their files.
+    wer_epochs: bool = Field(default=False, exclude_if=lambda asked: not asked)
 
     @property
     def num_cores(self) -> int:
@@ -369,6 +372,8 @@ class WholeWordOptions(NetworkOptions):
         audio = self.augment
         if audio.speed_factors or audio.vtln_warps or audio.volume_db or audio.noise_snr_db:
             raise ValueError("'augment': whole words take masks only, no perturbed audio")
+        if self.training.wer_epochs:
+            raise ValueError("'training.wer_epochs': whole words have no graph to be decoded with")
         return self
 
 
@@ -540,6 +545,9 @@ class Config(Options):
         for name in self.models or ():
             if name not in self.gmm and name not in self.nnet:
                 raise ValueError(f"models: no GMM rung or network is called '{name}'")
+        for name in self.wer_epoch_networks:
+            if name not in self.decoded_models:
+                raise ValueError(f"nnet.{name}.training.wer_epochs: needs '{name}' in models")
         return self
 
     def _check_sequence(self, name: str, net: NnetOptions, start: str) -> None:
@@ -576,6 +584,11 @@ class Config(Options):
         """Networks that align the training data for another network, in the order of training."""
         wanted = {net.alignment for net in self.nnet.values()}
         return tuple(name for name in self.nnet if name in wanted)
+
+    @property
+    def wer_epoch_networks(self) -> tuple[str, ...]:
+        """Networks whose held-out utterances are decoded with every epoch's weights."""
+        return tuple(name for name, net in self.nnet.items() if net.training.wer_epochs)
 
     @property
     def decoded_models(self) -> tuple[str, ...]:

@@ -162,7 +162,10 @@ def stage_files(config: Config) -> dict[str, list[str]]:
             ),
             *(f"{search}/hypotheses.jsonl" for search in searches),
         ],
-        "score": [f"{search}/wer.json" for search in searches],
+        "score": [
+            *(f"{search}/wer.json" for search in searches),
+            *(f"{f}/{net}/wer_by_epoch.json" for f in folders for net in config.wer_epoch_networks),
+        ],
         "report": [f"{root}/report/index.html"],
     }
     if not config.gmm:  # whole words alone need no phones
@@ -211,6 +214,8 @@ def stage_rules(config: Config, stage: str) -> list[str]:
             *(["estimate_pronunciations"] if config.graph.pronunciations is not None else []),
             *STAGE_RULES[stage],
         ]
+    if stage == "score" and config.wer_epoch_networks:
+        return [*STAGE_RULES[stage], "wer_by_epoch"]
     return list(STAGE_RULES[stage])
 
 
@@ -289,6 +294,13 @@ def nnet_files(root: str) -> dict[str, str]:
         "hmm": f"{folder}/hmm.json",
         "history": f"{folder}/log.jsonl",
     }
+
+
+def epoch_files(config: Config, root: str, net: str) -> dict[str, str]:
+    """What training also writes, the weights beside it, if they are asked for."""
+    if net not in config.wer_epoch_networks:
+        return {}
+    return {"held_out": f"{root}/{{split}}/{{net}}/epochs/held_out.txt"}
 
 
 def loglikes(config: Config, folder: str, model: str, grammar: str) -> str:

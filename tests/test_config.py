@@ -41,6 +41,14 @@ def test_smallest_configuration_has_all_defaults(tmp_path: Path) -> None:
     ("changes", "said"),
     [
         ({"corpos": {}}, "corpos: unknown key"),
+        (
+            {"nnet": {"lstm": {"training": {"wer_epochs": True}}}, "models": ["mono"]},
+            "nnet.lstm.training.wer_epochs: needs 'lstm' in models",
+        ),
+        (
+            {"whole_word": {"training": {"wer_epochs": True}}},
+            "whole_word: 'training.wer_epochs': whole words have no graph",
+        ),
         ({"nnet": {"lstm": {"model": {"hiden_dim": 4}}}}, "nnet.lstm.model.hiden_dim: unknown key"),
         ({"features": {"num_ceps": 0}}, "features.num_ceps: "),
         ({"features": {"num_ceps": "many"}}, "features.num_ceps: "),

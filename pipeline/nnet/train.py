@@ -73,7 +73,7 @@ def train(
     """Train a network and write model.safetensors, model.json, log.jsonl and steps.jsonl.
 
     Steps that stand out are saved below `output_dir`/culprits (see nnet.culprits), TensorBoard's
-    files, if asked for, in `output_dir`/tensorboard.
+    files and the weights of every epoch, if asked for, in `output_dir`/tensorboard and /epochs.
 
     While it runs, checkpoints lie in `output_dir`/checkpoints; if one of the same training is found
     there, it goes on from it and ends with the same bytes as if it had never stopped (on a CPU,
@@ -154,7 +154,7 @@ def train(
         reporter.message(f"checkpoint ignored: {reason}")
     processes.wait_for_all()
     if checkpoint is None and first:
-        for name in ("checkpoints", "culprits", "tensorboard"):
+        for name in ("checkpoints", "culprits", "tensorboard", "epochs"):
             shutil.rmtree(output_dir / name, ignore_errors=True)
     if checkpoint is not None:
         restore(checkpoint, model, optimizer)
@@ -165,7 +165,7 @@ def train(
         sampler.load_state_dict(checkpoint.state["sampler"])
         state = State.from_json(checkpoint.state["training"])
         reporter.message(f"resumed from {folder} after step {state.step}")
-    epoch_models = EpochModels(folder, settings.average_last)
+    epoch_models = EpochModels(folder, settings.average_last, settings.wer_epochs)
     steps = StepLog(folder / "steps.jsonl", state.step) if first else None
     has_board = settings.tensorboard and first
     board = TensorBoard(output_dir / "tensorboard", state.step) if has_board else None
@@ -301,6 +301,8 @@ def train(
     write_json_lines(output_dir / "log.jsonl", state.epochs)
     made = {"options": options.model_dump(mode="json"), "seed": seed, "epochs": averaged}
     model.eval().to("cpu")
+    if settings.wer_epochs:
+        epoch_models.copy_to(output_dir / "epochs", test_set.features.utterance_ids)
     save_model(output_dir, hybrid, made)
     shutil.rmtree(folder)
     return hybrid

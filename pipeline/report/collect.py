@@ -10,7 +10,7 @@ from pathlib import Path
 from platform import python_version
 from typing import Any, NamedTuple
 
-from pipeline.config import Config
+from pipeline.config import Config, NetworkOptions
 from pipeline.io.errors import UserError
 from pipeline.io.json_lines import read_json_lines
 from pipeline.io.rejects import Reject, read_rejects
@@ -110,6 +110,18 @@ def _set_sizes(root: Path, config: Config) -> Iterator[Row]:
             }
 
 
+def _with_wer(log: list[Row], path: Path, options: NetworkOptions) -> list[Row]:
+    """Lines of log.jsonl, with the WER of the held-out utterances where it was asked for."""
+    if not options.training.wer_epochs or not path.exists():
+        return log
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        wer = {row["epoch"]: float(row["wer"]) for row in found["epochs"]}
+    except (ValueError, KeyError, TypeError):
+        raise UserError(f"{path}: damaged; run the stage score again") from None
+    return [{**row, "wer": wer.get(row["epoch"])} for row in log]
+
+
 def _read_rejects(root: Path, config: Config) -> Iterator[tuple[str, Reject]]:
     places = [("data", root / "data"), ("features", root / "features")]
     for split in config.splits:
@@ -169,7 +181,11 @@ def collect(root: Path, config: Config) -> Run:
         run.gmm_logs[split] = {rung: log for rung, log in logs.items() if log}
         networks = config.trained_networks
         logs = {net: _lines(root / split / net / "log.jsonl") for net in networks}
-        run.epochs[split] = {net: log for net, log in logs.items() if log}
+        run.epochs[split] = {
+            net: _with_wer(log, root / split / net / "wer_by_epoch.json", config.network(net))
+            for net, log in logs.items()
+            if log
+        }
         logs = {net: _lines(root / split / net / "steps.jsonl") for net in networks}
         run.steps[split] = {net: log for net, log in logs.items() if log}
         found = split_findings(root, split, config)

@@ -50,7 +50,7 @@ def wer_figure(rows: list[Row], title: str) -> bytes:
 
 
 def training_figure(epochs: list[Row], steps: list[Row], title: str) -> bytes:
-    """Loss, held-out loss, frame accuracy, WER if measured, and learning rate, by epoch."""
+    """Loss, held-out loss, accuracy, held-out WER if measured, and learning rate, by epoch."""
     wer = numbers(epochs, "wer")
     with_wer = bool(np.isfinite(wer).any())
 
@@ -63,6 +63,7 @@ def training_figure(epochs: list[Row], steps: list[Row], title: str) -> bytes:
         for axes in more:
             axes.plot(x, wer, color=COLOURS[3], marker="o", ms=3)
             axes.set_ylabel("WER %")
+            axes.set_ylim(bottom=0)
         loss.plot(x, numbers(epochs, "loss"), color=COLOURS[0], marker="o", ms=3, label="training")
         held_out = numbers(epochs, "held_out_loss")
         loss.plot(x, held_out, color=COLOURS[1], marker="o", ms=3, label="held out")

@@ -105,7 +105,11 @@ def _training_pictures(run: Run) -> list[Picture]:
             title = f"{network}, {split}"
             if epochs:
                 png = training_figure(epochs, steps, title)
-                alt = f"Loss, frame accuracy and learning rate of {title} over {len(epochs)} epochs"
+                wer = ", held-out WER" if any("wer" in row for row in epochs) else ""
+                alt = (
+                    f"Loss, frame accuracy{wer} and learning rate of {title} "
+                    f"over {len(epochs)} epochs"
+                )
                 name = f"training_{split}_{network}"
                 pictures.append(Picture(name, "training", split, png, alt))
             if steps:

@@ -19,7 +19,8 @@ Fields (WER in per cent, time in seconds; null where a run has not got that far)
   errors)
 - whole_words: split and what results.json of the stage whole_word has
 - gmm: split -> rung -> the lines of log.jsonl that have a log_likelihood
-- training: split -> network -> {epochs: lines of log.jsonl, steps, clipped, skipped}
+- training: split -> network -> {epochs: lines of log.jsonl, with held-out wer (per cent) if it
+  was asked for, steps, clipped, skipped}
 - triage: of the last aligned rung of each split: split, rung, utterances, suspicious (how many have
   a likely cause), worst (utterance_id, suspicion, log_likelihood, gap, cause, text; a number is
   null where the utterance was not aligned)

@@ -17,6 +17,7 @@ for net in RECIPE.cross_entropy_networks:
             cmvn=f"{ROOT}/{{split}}/data/train/cmvn.ark",
         output:
             **NNET,
+            **epoch_files(RECIPE, ROOT, net),
         log:
             f"{ROOT}/logs/{{split}}/{{net}}/train.log",
         benchmark:
@@ -54,6 +55,7 @@ for net in RECIPE.sequence_networks:
             cmvn=f"{ROOT}/{{split}}/data/train/cmvn.ark",
         output:
             **NNET,
+            **epoch_files(RECIPE, ROOT, net),
         log:
             f"{ROOT}/logs/{{split}}/{{net}}/train.log",
         benchmark:

@@ -12,14 +12,17 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from pipeline.io.errors import UserError
 from pipeline.io.json_lines import read_json_lines
 from pipeline.nnet import train as train_module
+from pipeline.nnet.averaging import kept_epochs
 from pipeline.nnet.checkpoint import FILE_NAME
 from pipeline.nnet.model_files import load_model
 from pipeline.nnet.progress import Quiet
+from pipeline.nnet.targets import hold_out
 from pipeline.nnet.train import train
 from tests.nnet.test_model import KINDS
 from tests.nnet.toy_data import NUM_PDFS, options, toy_task
@@ -258,6 +261,29 @@ def test_early_stopping_ends_with_the_best_epoch(tmp_path: Path) -> None:
     best = losses.index(min(losses)) + 1
     assert len(losses) == best + 3 < 60
     assert json.loads((tmp_path / "model.json").read_text())["training"]["epochs"] == [best]
+
+
+def test_every_epoch_is_kept_only_if_asked_for(tmp_path: Path) -> None:
+    task, _ = toy_task()
+    folders = {}
+    for asked in (False, True):
+        settings = options(training={"average_last": 2, "wer_epochs": asked})
+        folders[asked] = tmp_path / str(asked)
+        train(task, NUM_PDFS, settings, 1, folders[asked])
+    assert not (folders[False] / "epochs").exists()
+    assert "wer_epochs" not in (folders[False] / "model.json").read_text(encoding="utf-8")
+    weights = [(folders[asked] / "model.safetensors").read_bytes() for asked in folders]
+    assert weights[0] == weights[1]
+    kept = kept_epochs(folders[True] / "epochs")
+    assert list(kept) == [1, 2, 3, 4]
+    assert len({path.read_bytes() for path in kept.values()}) == 4
+    average = load_model(folders[True]).network.state_dict()
+    third, fourth = load_file(kept[3]), load_file(kept[4])
+    for name, tensor in average.items():
+        torch.testing.assert_close(tensor, (third[name] + fourth[name]) / 2)
+    ids = task.features.utterance_ids
+    held_out = (folders[True] / "epochs/held_out.txt").read_text(encoding="utf-8").split()
+    assert held_out == [n for n, held in zip(ids, hold_out(ids, 0.1, 1), strict=True) if held]
 
 
 def test_the_last_models_are_averaged(tmp_path: Path) -> None:

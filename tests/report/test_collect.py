@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.io.atomic import write_json
 from pipeline.io.errors import UserError
 from pipeline.report.collect import SystemKey, collect
+from pipeline.report.pictures import make_pictures
+from pipeline.report.results import make_results
 from tests.report.toy_run import make_toy_run, toy_config
 
 
@@ -40,6 +43,27 @@ def test_whole_run(tmp_path: Path) -> None:
         "max_rss_mb": 512.3,
     }
     assert run.versions["python"].startswith("3.")
+
+
+def test_wer_by_epoch_comes_into_the_log_of_a_network_that_asks_for_it(tmp_path: Path) -> None:
+    asking = {"lstm": {"alignment": "tri1", "training": {"num_epochs": 4, "wer_epochs": True}}}
+    for name, nets in (("asking", asking), ("other", {"lstm": {"alignment": "tri1"}})):
+        toy = make_toy_run(tmp_path / name, toy_config(nnet=nets, splits=["theo"]))
+        path = toy.root / "theo/lstm/wer_by_epoch.json"
+        rows = [{"epoch": e, "wer": 40.0 / e, "errors": 1, "words": 2} for e in (1, 2, 4)]
+        write_json(path, {"epochs": rows})
+        run = collect(toy.root, toy.config)
+        log = run.epochs["theo"]["lstm"]
+        if name == "other":
+            assert not any("wer" in row for row in log)
+            continue
+        assert [row["wer"] for row in log] == [40.0, 20.0, None, 10.0]
+        assert {"loss", "held_out_loss"} <= set(log[0])
+        pictures = {picture.name: picture for picture in make_pictures(run, make_results(run))}
+        assert "held-out WER" in pictures["training_theo_lstm"].alt
+        path.write_text('{"epochs": [{}]}')
+        with pytest.raises(UserError, match=r"lstm/wer_by_epoch\.json: damaged"):
+            collect(toy.root, toy.config)
 
 
 def test_nothing_there(tmp_path: Path) -> None:

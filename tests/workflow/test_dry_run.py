@@ -86,6 +86,33 @@ def test_a_network_may_start_from_another(tmp_path: Path) -> None:
     assert {"train_lstm", "align_lstm", "train_again", "train_mmi"} <= set(found)
 
 
+def test_wer_by_epoch_is_there_for_networks_that_ask_for_it(tmp_path: Path) -> None:
+    nets = (
+        '{"lstm": {"training": {"wer_epochs": true}}, "plain": {"alignment": "tri1"},'
+        ' "mmi": {"sequence": {"start": "plain"}, "training": {"wer_epochs": true}}}'
+    )
+    result = dry_run(tmp_path, "--config", f"nnet={nets}")
+    assert result.returncode == 0, result.stdout + result.stderr
+    jobs = re.findall(r"^rule (\w+):\n    input: (.*)\n    output: (.*)$", result.stdout, re.M)
+    files = {to.split(", ")[0]: source.split(", ") for name, source, to in jobs if "by_e" in name}
+    folder = "exp/demo/official"
+    assert set(files) == {f"{folder}/{net}/wer_by_epoch.json" for net in ("lstm", "mmi")}
+    adapted, plain = (
+        files[f"{folder}/lstm/wer_by_epoch.json"],
+        files[f"{folder}/mmi/wer_by_epoch.json"],
+    )
+    for net, inputs in (("lstm", adapted), ("mmi", plain)):
+        assert f"{folder}/{net}/epochs/held_out.txt" in inputs
+        assert f"{folder}/graph/{net}/loop/HCLG.fst" in inputs
+    assert f"{folder}/tri3b/alignment/fmllr.ark" in adapted
+    assert not any("fmllr" in file for file in plain)
+    trained = {name: to.split(", ") for name, _, to in jobs if name.startswith("train_")}
+    kept = {name for name, outputs in trained.items() if any("/epochs/" in to for to in outputs)}
+    assert kept == {"train_lstm", "train_mmi"}
+    (report,) = [source.split(", ") for name, source, _ in jobs if name == "make_report"]
+    assert set(files) <= set(report)
+
+
 def test_scores_wait_for_those_of_the_development_split(tmp_path: Path) -> None:
     settings = ["splits=[theo, official]", "models=[mono]", 'decode={"tune_split": "theo"}']
     result = dry_run(tmp_path, "--config", "recipe=fsdd", *settings)
