@@ -61,7 +61,7 @@ wildcard_constraints:
     shard="[0-9]+",
     rung=any_of(RECIPE.gmm),
     net=any_of(RECIPE.nnet),
-    model=any_of(RECIPE.decoded_models),
+    model=any_of([*RECIPE.gmm, *RECIPE.nnet]),
     grammar=any_of(RECIPE.grammars),
     decoder=any_of(RECIPE.decode.decoders),
 

@@ -61,6 +61,12 @@ def test_the_whole_ladder_with_an_adapted_rung(tmp_path: Path) -> None:
     assert counts["decode_k2"] == "5"
 
 
+def test_a_model_that_is_not_decoded_may_adapt_the_speakers(tmp_path: Path) -> None:
+    result = dry_run(tmp_path, "--config", "models=[lstm]")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "exp/demo/official/graph/tri3b/loop/HCLG.fst" in result.stdout
+
+
 def test_graphs_take_the_probabilities_of_a_rung(tmp_path: Path) -> None:
     settings = ("--config", 'graph={"pronunciations": "tri1"}', "models=[mono, tri3b]")
     result = dry_run(tmp_path, *settings)
