@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -13,6 +14,7 @@ from typing import Any
 
 import typer
 
+from pipeline.cli.clock import bring_back
 from pipeline.cli.locking import sole_run
 from pipeline.cli.progress import REASON_WIDTH, PlainLines, make_display
 from pipeline.config import Config, ConfigError
@@ -27,6 +29,7 @@ from pipeline.workflow import (
 
 NUM_LOG_LINES = 15  # shown of the log of a failed job that does not say what was wrong
 MAX_SAID = 2000  # characters of Snakemake's last words that are shown
+MIN_FREE_BYTES = 1 << 16
 KNOWN_ENDS = {  # what Snakemake says -> what it means to the user
     "No space left on device": "the disk is full; make room (hybrid clean RECIPE) and run again: "
     "what is finished stays",
@@ -133,11 +136,13 @@ def executor_options(profile: str | None, jobs: int | None) -> list[str]:
 def why_failed(log: str | None) -> str:
     """What the log of a failed job says: its error line, or its end."""
     path = Path(log or "")
-    if not path.is_file():
-        return "it left no log"
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    if not lines:
-        return f"{log} is empty"
+    lines = []
+    if path.is_file():
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    if not lines:  # on a full disk not even the reason could be written
+        if log and path.parent.is_dir() and shutil.disk_usage(path.parent).free < MIN_FREE_BYTES:
+            return "error: " + KNOWN_ENDS["No space left on device"]
+        return f"{log} is empty" if path.is_file() else "it left no log"
     errors = [line for line in lines if line.startswith("error: ")]
     return errors[-1] if errors else "\n".join([f"end of {log}:", *lines[-NUM_LOG_LINES:]])
 
@@ -168,6 +173,11 @@ def run_snakemake(command: list[str], root: str, dry_run: bool, verbose: bool) -
     if dry_run:
         return _watch(command, {}, dry_run, verbose)
     with sole_run(root, say=lambda text: typer.echo(text, err=True)) as variables:
+        num_files = bring_back(Path(root))
+        if num_files:
+            typer.echo(
+                f"{num_files} files in {root} were from the future; now they are not", err=True
+            )
         return _watch(command, variables, dry_run, verbose)
 
 

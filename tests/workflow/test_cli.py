@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,6 +13,7 @@ from typer.testing import CliRunner
 
 from pipeline.cli import app
 from pipeline.cli.arguments import parse_changes
+from pipeline.cli.clock import bring_back
 from pipeline.cli.running import snakemake_command, snakemake_settings, why_failed
 from pipeline.config import ConfigError
 from pipeline.workflow import REPOSITORY, load_recipe
@@ -122,3 +126,24 @@ def test_the_error_line_of_a_log_or_its_end(tmp_path: Path) -> None:
     assert said.endswith("line 39")
     assert "line 10" not in said
     assert why_failed(None) == why_failed(str(tmp_path / "none")) == "it left no log"
+
+
+def test_an_empty_log_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = tmp_path / "job.log"
+    log.touch()
+    assert why_failed(str(log)) == f"{log} is empty"
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=4096))
+    assert why_failed(str(log)).startswith("error: the disk is full; make room")
+
+
+def test_files_from_the_future_are_brought_back(tmp_path: Path) -> None:
+    (tmp_path / "below").mkdir()
+    old, new = tmp_path / "old", tmp_path / "below" / "new"
+    for path, moved in ((old, -100.0), (new, 86400.0)):
+        path.touch()
+        os.utime(path, (time.time() + moved,) * 2)
+    before = old.stat().st_mtime
+    assert bring_back(tmp_path) == 1
+    assert old.stat().st_mtime == before
+    assert before < new.stat().st_mtime <= time.time()
+    assert bring_back(tmp_path) == bring_back(tmp_path / "missing") == 0
