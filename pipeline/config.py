@@ -545,9 +545,6 @@ class Config(Options):
         for name in self.models or ():
             if name not in self.gmm and name not in self.nnet:
                 raise ValueError(f"models: no GMM rung or network is called '{name}'")
-        for name in self.wer_epoch_networks:
-            if name not in self.decoded_models:
-                raise ValueError(f"nnet.{name}.training.wer_epochs: needs '{name}' in models")
         return self
 
     def _check_sequence(self, name: str, net: NnetOptions, start: str) -> None:
@@ -587,8 +584,9 @@ class Config(Options):
 
     @property
     def wer_epoch_networks(self) -> tuple[str, ...]:
-        """Networks whose held-out utterances are decoded with every epoch's weights."""
-        return tuple(name for name, net in self.nnet.items() if net.training.wer_epochs)
+        """Decoded networks whose held-out utterances are decoded with every epoch's weights too."""
+        chosen = (name for name, net in self.nnet.items() if net.training.wer_epochs)
+        return tuple(name for name in chosen if name in self.decoded_models)
 
     @property
     def decoded_models(self) -> tuple[str, ...]:

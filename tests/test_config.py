@@ -42,10 +42,6 @@ def test_smallest_configuration_has_all_defaults(tmp_path: Path) -> None:
     [
         ({"corpos": {}}, "corpos: unknown key"),
         (
-            {"nnet": {"lstm": {"training": {"wer_epochs": True}}}, "models": ["mono"]},
-            "nnet.lstm.training.wer_epochs: needs 'lstm' in models",
-        ),
-        (
             {"whole_word": {"training": {"wer_epochs": True}}},
             "whole_word: 'training.wer_epochs': whole words have no graph",
         ),

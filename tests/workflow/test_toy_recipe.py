@@ -99,7 +99,7 @@ def rules_of(jobs: list[str]) -> set[str]:
     return {job.split()[0] for job in jobs}
 
 
-SEARCH = {"decode_kaldi", "decode_k2", "score", "make_report"}
+SEARCH = {"decode_kaldi", "decode_k2", "score", "wer_by_epoch", "make_report"}
 ADAPTED = {"adapted_loglikes", "adapted_nnet_loglikes"}
 
 
