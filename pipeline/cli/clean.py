@@ -12,9 +12,9 @@ import typer
 
 from pipeline.cli.arguments import Changes, Recipe, fail, mistakes_as_lines, read_recipe
 from pipeline.cli.dag import read_jobs, stage_of_rule
-from pipeline.cli.measured import size
 from pipeline.cli.running import find_stage
 from pipeline.config import RUN_FOLDERS, Config
+from pipeline.io.quantities import size
 from pipeline.workflow import stage_files
 
 KEPT = "report"  # folder that stays unless --all is given

@@ -15,9 +15,9 @@ from typing import Literal, NamedTuple
 
 import typer
 
-from pipeline.cli.measured import size
 from pipeline.decode import k2_environment
 from pipeline.io.errors import UserError
+from pipeline.io.quantities import size
 from pipeline.workflow import REPOSITORY
 
 PYTHON = (3, 11)

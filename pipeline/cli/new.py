@@ -13,10 +13,10 @@ from typing import Annotated, Any
 import typer
 
 from pipeline.cli.arguments import mistakes_as_lines
-from pipeline.cli.measured import duration
 from pipeline.cli.recipe_text import Found, recipe_text
 from pipeline.data.corpus import LexiconEntry, Utterance
 from pipeline.io.errors import UserError
+from pipeline.io.quantities import duration
 from pipeline.workflow import REPOSITORY, load_recipe, shown
 
 NAME = re.compile(r"[a-z0-9_]+")

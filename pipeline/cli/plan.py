@@ -21,10 +21,11 @@ from pipeline.cli.costs import (
     other_runs,
 )
 from pipeline.cli.dag import JobState, read_jobs, stage_of_rule
-from pipeline.cli.measured import duration, size, size_of
+from pipeline.cli.measured import size_of
 from pipeline.cli.running import chosen_stages
 from pipeline.cli.tables import echo_table
 from pipeline.config import Config
+from pipeline.io.quantities import duration, size
 
 
 @dataclass(frozen=True)

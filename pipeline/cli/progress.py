@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import typer
 
-from pipeline.cli.measured import benchmark_seconds, duration
+from pipeline.cli.measured import benchmark_seconds
+from pipeline.io.quantities import duration
 from pipeline.snakemake_messages import Finished, Job
 
 if TYPE_CHECKING:

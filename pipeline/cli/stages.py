@@ -12,9 +12,10 @@ import typer
 
 from pipeline.cli.arguments import Changes, Recipe, mistakes_as_lines, read_recipe
 from pipeline.cli.dag import JobState, read_jobs, stage_of_rule
-from pipeline.cli.measured import benchmark_seconds, duration, size, size_of
+from pipeline.cli.measured import benchmark_seconds, size_of
 from pipeline.cli.tables import echo_table
 from pipeline.config import Config
+from pipeline.io.quantities import duration, size
 
 REASON_WIDTH = 200  # characters
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline.io.quantities import duration, size
 from pipeline.report.markup import Content, Markup, join, table, tag
 from pipeline.report.pictures import Picture
 from pipeline.report.sections import (
@@ -22,36 +23,6 @@ from pipeline.report.whole_words import whole_word_errors, whole_word_headline, 
 Row = dict[str, Any]
 MAX_ROWS = 200  # of the long tables; results.json has all
 FEW_JOBS = 15  # more are folded away
-
-
-def duration_text(seconds: float) -> str:
-    """Seconds for people.
-
-    Examples:
-        >>> duration_text(7.26), duration_text(3725)
-        ('7.3 s', '1 h 02 min')
-    """
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
-
-
-def size_text(num_bytes: float) -> str:
-    """Bytes for people.
-
-    Examples:
-        >>> size_text(999), size_text(1_234_000)
-        ('999 B', '1.2 MB')
-    """
-    exponent = 0
-    while num_bytes >= 1000 and exponent < 3:
-        num_bytes /= 1000
-        exponent += 1
-    digits = 1 if exponent else 0
-    return f"{num_bytes:.{digits}f} {('B', 'kB', 'MB', 'GB')[exponent]}"
 
 
 def image(picture: Picture) -> Markup:
@@ -160,7 +131,7 @@ def _data(results: Row) -> Markup | None:
                 row["utterances"],
                 row["speakers"],
                 row["words"],
-                duration_text(row["seconds"]),
+                duration(row["seconds"]),
             )
             for row in results["sets"]
         ]
@@ -187,13 +158,13 @@ def _stages(results: Row) -> Markup | None:
     rows = [
         (
             row["job"],
-            duration_text(row["seconds"]),
-            "–" if row["cpu_seconds"] is None else duration_text(row["cpu_seconds"]),
+            duration(row["seconds"]),
+            "–" if row["cpu_seconds"] is None else duration(row["cpu_seconds"]),
             "–" if row["max_rss_mb"] is None else f"{row['max_rss_mb']:.0f} MB",
         )
         for row in stages[:MAX_ROWS]
     ]
-    total = duration_text(sum(row["seconds"] for row in stages))
+    total = duration(sum(row["seconds"] for row in stages))
     caption = f"{len(stages)} jobs, {total} one after the other"
     header = ("job", "time", "CPU time", "memory")
     first = table(header, rows[:FEW_JOBS], numeric=(1, 2, 3), caption=caption)
@@ -208,14 +179,12 @@ def _disk(results: Row) -> Markup | None:
     found = results["disk"]
     if not found:
         return None
-    rows = [(row["folder"], row["files"], size_text(row["bytes"])) for row in found[:FEW_JOBS]]
+    rows = [(row["folder"], row["files"], size(row["bytes"])) for row in found[:FEW_JOBS]]
     rest = found[FEW_JOBS:]
     if rest:
         files = sum(row["files"] for row in rest)
-        rows.append(
-            (f"{len(rest)} other folders", files, size_text(sum(row["bytes"] for row in rest)))
-        )
-    caption = f"{size_text(sum(row['bytes'] for row in found))} on disk"
+        rows.append((f"{len(rest)} other folders", files, size(sum(row["bytes"] for row in rest))))
+    caption = f"{size(sum(row['bytes'] for row in found))} on disk"
     return table(("folder", "files", "size"), rows, numeric=(1, 2), caption=caption)
 
 
@@ -223,7 +192,7 @@ def _checksums(results: Row) -> Markup | None:
     if not results["checksums"]:
         return None
     rows = [
-        (row["name"], row["files"], size_text(row["bytes"]), tag("code", row["sha256"]))
+        (row["name"], row["files"], size(row["bytes"]), tag("code", row["sha256"]))
         for row in results["checksums"]
     ]
     header = ("corpus", "files", "size", "SHA-256")

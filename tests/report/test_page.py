@@ -16,9 +16,9 @@ from pipeline.bin.make_report import main
 from pipeline.config import Config
 from pipeline.io.atomic import write_text
 from pipeline.io.errors import UserError
+from pipeline.io.quantities import duration, size
 from pipeline.io.rejects import Reject, write_rejects
 from pipeline.report.heard import NUM_HEARD
-from pipeline.report.page import duration_text, size_text
 from tests.report.toy_run import RATE, ToyRun, make_toy_run, toy_config
 
 VOID = {"br", "img", "meta"}
@@ -163,7 +163,7 @@ def test_wrong_configuration_is_named(tmp_path: Path) -> None:
     [(0.04, "0.0 s"), (59.94, "59.9 s"), (79.6, "1 min 20 s"), (3599.7, "1 h 00 min")],
 )
 def test_durations(seconds: float, text: str) -> None:
-    assert duration_text(seconds) == text
+    assert duration(seconds) == text
 
 
 def test_the_worst_utterances_can_be_heard(whole: tuple[Page, Path]) -> None:
@@ -186,4 +186,4 @@ def test_the_worst_utterances_can_be_heard(whole: tuple[Page, Path]) -> None:
     [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (2.5e9, "2.5 GB"), (3e12, "3000.0 GB")],
 )
 def test_sizes(num_bytes: float, said: str) -> None:
-    assert size_text(num_bytes) == said
+    assert size(num_bytes) == said

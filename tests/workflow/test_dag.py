@@ -9,10 +9,11 @@ import pytest
 
 from pipeline.cli.costs import Cost, cost_elsewhere, finish_time, guess_cost
 from pipeline.cli.dag import JobState, changed_options, find_job
-from pipeline.cli.measured import benchmark_seconds, duration, size
+from pipeline.cli.measured import benchmark_seconds
 from pipeline.cli.plan import make_plan, up_to
 from pipeline.cli.stages import roots, stage_states
 from pipeline.config import ConfigError
+from pipeline.io.quantities import duration, size
 from pipeline.workflow import load_recipe
 
 
