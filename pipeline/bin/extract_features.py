@@ -12,7 +12,7 @@ import torch
 
 from pipeline.config import MfccOptions
 from pipeline.features.mfcc import Extractor, extract
-from pipeline.features.shards import Item, read_items, select_shard, with_copies
+from pipeline.features.shards import Item, copies_of, read_items, select_shard
 from pipeline.io.archive import write_matrices
 from pipeline.io.errors import run
 from pipeline.io.options import parse_options
@@ -48,13 +48,10 @@ def main() -> None:
                 rejects.extend(chunk.rejects)
             yield from ((supervision["id"], frames) for supervision, frames in chunk.features)
 
-    def features() -> Iterator[tuple[str, np.ndarray]]:
-        yield from features_of(items, 1.0)
-        for warp in options.train_warps:
-            yield from features_of(with_copies(items, [warp])[len(items) :], warp)
-
+    sets = [(items, 1.0), *((copies_of(items, warp), warp) for warp in options.train_warps)]
+    features = (pair for chosen, warp in sets for pair in features_of(chosen, warp))
     ark, scp = args.output_dir / "feats.ark", args.output_dir / "feats.scp"
-    count = write_matrices(ark, scp, features())
+    count = write_matrices(ark, scp, features)
     write_rejects(args.output_dir / "rejected.tsv", rejects)
     print(f"{ark}: {count} utterances, {len(rejects)} rejected", file=sys.stderr)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.config import MfccOptions
 from pipeline.data.prepare import check_fraction
-from pipeline.features.shards import merge_shards, read_items, with_copies
+from pipeline.features.shards import copies_of, merge_shards, read_items
 from pipeline.io.errors import run
 from pipeline.io.json_lines import write_json_lines
 from pipeline.io.options import parse_options
@@ -31,9 +31,10 @@ def main() -> None:
     """Merge the shards."""
     args = arguments()
     options = parse_options(MfccOptions, args.options, "--options")
+    items = read_items(args.data_dir)
     shards = [args.features_dir / str(shard) for shard in range(options.num_shards)]
     cuts = merge_shards(
-        with_copies(read_items(args.data_dir), options.train_warps),
+        items + [copy for warp in options.train_warps for copy in copies_of(items, warp)],
         [shard / "feats.scp" for shard in shards],
         f"kaldi-{options.type}",
         options.frame_shift_ms / 1000.0,

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import argparse
 import warnings
-from pathlib import Path
 
 from pipeline.config import MfccOptions, NnetOptions
-from pipeline.features.feature_set import load_feature_set
-from pipeline.gmm.transform import adapt_features
 from pipeline.hmm.model import Hmm
 from pipeline.io.errors import UserError, run
 from pipeline.io.options import parse_options
@@ -16,23 +13,15 @@ from pipeline.io.rejects import write_rejects
 from pipeline.nnet.augment import AudioPerturbation, needs_audio, read_segments
 from pipeline.nnet.distributed import Processes, run_processes
 from pipeline.nnet.progress import make_reporter
-from pipeline.nnet.targets import make_training_set
 from pipeline.nnet.train import train
+from pipeline.nnet.training_inputs import add_arguments, read_training_set
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Read features and alignment, train, write the model beside a copy of its hmm.json."""
     parser = argparse.ArgumentParser(prog="python -m pipeline.bin.train_nnet", description=__doc__)
-    parser.add_argument("--cuts", type=Path, required=True, help="cuts.jsonl.gz of the train set")
-    parser.add_argument("--cmvn", type=Path, required=True, help="its cmvn.ark")
-    parser.add_argument("--alignment", type=Path, required=True, help="transition_ids.scp")
-    parser.add_argument("--hmm", type=Path, required=True, help="hmm.json of the alignment's rung")
-    parser.add_argument("--options", required=True, help="NnetOptions as JSON")
-    parser.add_argument("--transform", type=Path, help="of the rung; only for fmllr features")
-    parser.add_argument("--fmllr", type=Path, help="fmllr.ark of the rung's alignment; likewise")
+    add_arguments(parser)
     parser.add_argument("--mfcc", help="MfccOptions as JSON; only to perturb the audio")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--output-dir", type=Path, required=True)
     args = parser.parse_args(arguments)
     options = parse_options(NnetOptions, args.options, "--options")
     run_processes(_train, (args, options), options.training.num_processes)
@@ -42,12 +31,7 @@ def _train(processes: Processes, args: argparse.Namespace, options: NnetOptions)
     """What each process does: it reads all of the data and trains on its share of the batches."""
     warnings.filterwarnings("ignore", "LSTM with projections is not supported with oneDNN")
     hmm = Hmm.load(args.hmm)
-    features = load_feature_set(args.cuts, args.cmvn, options.model.norm_vars)
-    if options.features == "fmllr":
-        if args.transform is None or args.fmllr is None:
-            raise UserError("--options: features fmllr needs --transform and --fmllr")
-        features = adapt_features(features, args.transform, args.fmllr)
-    training = make_training_set(features, args.alignment, hmm.transitions)
+    training = read_training_set(args, options, hmm)
     augment = None
     if needs_audio(options.augment):
         if options.features == "fmllr":
@@ -66,9 +50,10 @@ def _train(processes: Processes, args: argparse.Namespace, options: NnetOptions)
         )
     with make_reporter(processes.is_first) as reporter:
         if training.rejects:
+            num_utterances = training.features.num_utterances + len(training.rejects)
             names = ", ".join(reject.utterance_id for reject in training.rejects[:3])
             reporter.message(
-                f"{len(training.rejects)} of {features.num_utterances} utterances have no "
+                f"{len(training.rejects)} of {num_utterances} utterances have no "
                 f"alignment and are left out, e.g. {names}; "
                 f"all are in {args.output_dir / 'rejected.tsv'}"
             )

@@ -7,8 +7,6 @@ import warnings
 from pathlib import Path
 
 from pipeline.config import NnetOptions
-from pipeline.features.feature_set import load_feature_set
-from pipeline.gmm.transform import adapt_features
 from pipeline.hmm.model import Hmm
 from pipeline.io.errors import UserError, run
 from pipeline.io.options import parse_options
@@ -18,8 +16,8 @@ from pipeline.nnet.model_files import load_model
 from pipeline.nnet.progress import make_reporter
 from pipeline.nnet.sequence.criterion import SequenceCriterion
 from pipeline.nnet.sequence.phone_graph import read_phones
-from pipeline.nnet.targets import make_training_set
 from pipeline.nnet.train import train
+from pipeline.nnet.training_inputs import add_arguments, read_training_set
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -27,16 +25,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m pipeline.bin.train_sequence", description=__doc__
     )
-    parser.add_argument("--cuts", type=Path, required=True, help="cuts.jsonl.gz of the train set")
-    parser.add_argument("--cmvn", type=Path, required=True, help="its cmvn.ark")
-    parser.add_argument("--alignment", type=Path, required=True, help="transition_ids.scp")
-    parser.add_argument("--hmm", type=Path, required=True, help="hmm.json of the alignment's rung")
+    add_arguments(parser)
     parser.add_argument("--start-dir", type=Path, required=True, help="output of train_nnet")
-    parser.add_argument("--options", required=True, help="NnetOptions with a section sequence")
-    parser.add_argument("--transform", type=Path, help="of the rung; only for fmllr features")
-    parser.add_argument("--fmllr", type=Path, help="fmllr.ark of the rung's alignment; likewise")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--output-dir", type=Path, required=True)
     args = parser.parse_args(arguments)
     options = parse_options(NnetOptions, args.options, "--options")
     run_processes(_train, (args, options), options.training.num_processes)
@@ -54,12 +44,7 @@ def _train(processes: Processes, args: argparse.Namespace, options: NnetOptions)
             f"{args.start_dir}: another network than --options and {args.hmm} describe; "
             "start from a network of the same model and rung"
         )
-    features = load_feature_set(args.cuts, args.cmvn, options.model.norm_vars)
-    if options.features == "fmllr":
-        if args.transform is None or args.fmllr is None:
-            raise UserError("--options: features fmllr needs --transform and --fmllr")
-        features = adapt_features(features, args.transform, args.fmllr)
-    training = make_training_set(features, args.alignment, hmm.transitions)
+    training = read_training_set(args, options, hmm)
     start.prior_scale = options.prior_scale
     phones = read_phones(args.alignment, hmm, training.features.utterance_ids)
     criterion = SequenceCriterion(options.sequence, hmm, phones, start)

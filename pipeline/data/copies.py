@@ -9,20 +9,21 @@ import re
 
 from pipeline.data.manifests import Manifest
 
-PREFIX = re.compile(r"vtln[0-9.]+-")
+PREFIX = re.compile(r"\Avtln[0-9.]+-")
 
 
-def copy_name(name: str, warp: float) -> str:
-    """Utterance_id or speaker of the copy whose frequency axis is warped."""
-    return f"vtln{warp:g}-{name}"
+def warp_prefix(warp: float) -> str:
+    """What stands before utterance_id and speaker of a copy whose frequency axis is warped."""
+    return f"vtln{warp:g}-"
 
 
 def original_name(name: str) -> str:
     """Utterance_id of the original; that of an original is its own."""
-    return PREFIX.sub("", name, count=1) if PREFIX.match(name) else name
+    return PREFIX.sub("", name)
 
 
 def copy_of(supervision: Manifest, warp: float) -> Manifest:
     """The supervision of a copy: the same words in the same audio, said by another speaker."""
-    speaker = copy_name(supervision["speaker"], warp)
-    return {**supervision, "id": copy_name(supervision["id"], warp), "speaker": speaker}
+    prefix = warp_prefix(warp)
+    names = {key: prefix + supervision[key] for key in ("id", "speaker")}
+    return {**supervision, **names}

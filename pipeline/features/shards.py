@@ -34,10 +34,9 @@ def read_items(data_dir: Path) -> list[Item]:
     return sorted(items, key=lambda item: item[1]["id"])
 
 
-def with_copies(items: list[Item], warps: Iterable[float]) -> list[Item]:
-    """The items and, behind them, a copy of each for each warp of the frequency axis."""
-    copies = [(recording, copy_of(spoken, warp)) for warp in warps for recording, spoken in items]
-    return items + copies
+def copies_of(items: list[Item], warp: float) -> list[Item]:
+    """A copy of each, its frequency axis to be warped."""
+    return [(recording, copy_of(spoken, warp)) for recording, spoken in items]
 
 
 def select_shard(items: list[Item], shard: int, num_shards: int) -> list[Item]:

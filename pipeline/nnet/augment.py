@@ -20,6 +20,7 @@ from lhotse.augmentation.resample import Resample
 
 from pipeline.config import AugmentOptions, MfccOptions
 from pipeline.data.audio import BadAudio, read_samples
+from pipeline.data.copies import warp_prefix
 from pipeline.features.cmvn import apply_cmvn, compute_cmvn
 from pipeline.features.feature_set import FeatureSet
 from pipeline.features.mfcc import Extractor
@@ -79,7 +80,7 @@ class Change:
     def prefix(self) -> str:
         """What is put before utterance_ids and speakers."""
         speed = "" if self.speed == 1.0 and self.warp != 1.0 else f"sp{self.speed:g}-"
-        return speed + ("" if self.warp == 1.0 else f"vtln{self.warp:g}-")
+        return speed + ("" if self.warp == 1.0 else warp_prefix(self.warp))
 
 
 def changes(options: AugmentOptions) -> list[Change]:
