@@ -1,4 +1,4 @@
-"""pipeline/config.py: what is wrong in a configuration is said in one line that names the key."""
+"""pipeline/config: what is wrong in a configuration is said in one line that names the key."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def recipe_text(found: Found) -> str:
         for key, value in found.options.items()
     )
     return f"""\
-# Written by `hybrid new`; every option with its unit and default stands in pipeline/config.py.
+# Written by `hybrid new`; every option with its unit and default stands in pipeline/config/.
 # {found.num_utterances} utterances, {found.hours:.2f} hours, {found.num_words} words.
 recipe: {found.name}
 title: {found.name}

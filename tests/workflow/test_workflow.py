@@ -1,4 +1,4 @@
-"""pipeline/workflow.py: recipes, stages, arguments and surroundings of programs."""
+"""pipeline/workflow: recipes, stages, arguments and surroundings of programs."""
 
 from __future__ import annotations
 

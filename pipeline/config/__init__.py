@@ -1,0 +1,48 @@
+"""The one configuration of a recipe: every option with its unit, default and bounds, validated.
+
+Each stage receives only its own section (as JSON on its command line), so that a change of one
+section reruns only what depends on it. Unknown keys are refused everywhere.
+"""
+
+from pipeline.config.base import RUN_FOLDERS, ConfigError, Count, Options
+from pipeline.config.clipping import ClippingOptions
+from pipeline.config.data import CorpusOptions, LangOptions, MfccOptions
+from pipeline.config.decode import DecodeOptions, GrammarOptions, GraphOptions
+from pipeline.config.gmm import AlignOptions, GmmOptions
+from pipeline.config.load import load_config, merge
+from pipeline.config.network import (
+    AugmentOptions,
+    ModelOptions,
+    NetworkOptions,
+    NnetOptions,
+    SequenceOptions,
+    TrainOptions,
+    WholeWordOptions,
+)
+from pipeline.config.recipe import Config
+
+__all__ = [
+    "RUN_FOLDERS",
+    "AlignOptions",
+    "AugmentOptions",
+    "ClippingOptions",
+    "Config",
+    "ConfigError",
+    "CorpusOptions",
+    "Count",
+    "DecodeOptions",
+    "GmmOptions",
+    "GrammarOptions",
+    "GraphOptions",
+    "LangOptions",
+    "MfccOptions",
+    "ModelOptions",
+    "NetworkOptions",
+    "NnetOptions",
+    "Options",
+    "SequenceOptions",
+    "TrainOptions",
+    "WholeWordOptions",
+    "load_config",
+    "merge",
+]

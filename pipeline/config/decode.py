@@ -1,0 +1,75 @@
+"""Grammars, graphs and the search."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from pipeline.config.base import Count, Name, Options, Positive
+
+
+class GrammarOptions(Options):
+    """What may be said.
+
+    one_word, loop: exactly one word, any number of words, all alike. arpa: an n-gram model's file.
+    ngram: an n-gram model estimated from a text. jsgf: a command grammar's file.
+    """
+
+    type: Literal["one_word", "loop", "arpa", "ngram", "jsgf"]
+    words: tuple[str, ...] | None = None  # not arpa, jsgf; default: every word of the lexicon
+    # ngram: one sentence a line; null: the transcripts of each split's training set.
+    file: str | None = None
+    order: Annotated[int, Field(ge=1, le=9)] = 3  # ngram only, as all below
+    # N-grams go whose loss raises the perplexity by less than this share (Stolcke), e.g. 1e-8 ...
+    prune: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    min_counts: tuple[Count, ...] = ()  # ... or that occur less often: of 2-grams, 3-grams, ...
+    test_file: str | None = None  # text whose perplexity the log says
+
+    @model_validator(mode="after")
+    def _fits_type(self) -> GrammarOptions:
+        if self.type in ("arpa", "jsgf") and self.file is None:
+            raise ValueError(f"'file' is missing: type {self.type} needs it")
+        if self.type in ("one_word", "loop") and self.file is not None:
+            raise ValueError("'file' belongs to types arpa, ngram and jsgf")
+        if self.type in ("arpa", "jsgf") and self.words is not None:
+            raise ValueError(f"'words': type {self.type} takes its words from the file")
+        for name in ("order", "prune", "min_counts", "test_file"):
+            if (
+                self.type != "ngram"
+                and getattr(self, name) != type(self).model_fields[name].default
+            ):
+                raise ValueError(f"'{name}' belongs to type ngram")
+        return self
+
+    @property
+    def needs_transcripts(self) -> bool:
+        """Whether it is estimated from a split's training set, and so another in each split."""
+        return self.type == "ngram" and self.file is None
+
+
+class GraphOptions(Options):
+    """HCLG (Kaldi's utils/mkgraph.sh)."""
+
+    transition_scale: Positive = 1.0
+    self_loop_scale: Positive = 0.1
+    # Rung whose training alignment gives pronunciation and silence probabilities; null: as in the
+    # lexicon and lang.silence_probability.
+    pronunciations: Name | None = None
+
+
+class DecodeOptions(Options):
+    """The search. Costs are scaled by 1/lm_weight."""
+
+    decoders: tuple[Literal["k2", "kaldi"], ...] = ("k2", "kaldi")
+    beam: Positive = 15.0
+    lattice_beam: Positive = 6.0  # as Kaldi's decode.sh
+    max_active: Count = 7000
+    lm_weight: Positive = 12.0  # the fixed setting, chosen before any result
+    insertion_penalty: float = 0.0
+    lm_weights: tuple[float, ...] = tuple(float(w) for w in range(7, 18))
+    insertion_penalties: tuple[float, ...] = (0.0, 0.5, 1.0)
+    # Split whose test set is for development: the weight and penalty with the fewest errors on it
+    # are also scored on the other splits ("tuned"), which had no part in their choice.
+    tune_split: Name | None = None
+    num_shards: Count = 1

@@ -1,0 +1,184 @@
+"""A recipe: all sections together, and what they say of each other."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field, model_validator
+
+from pipeline.config.base import RUN_FOLDERS, SPLIT_FOLDERS, Name, Options
+from pipeline.config.data import CorpusOptions, LangOptions, MfccOptions
+from pipeline.config.decode import DecodeOptions, GrammarOptions, GraphOptions
+from pipeline.config.gmm import AlignOptions, GmmOptions
+from pipeline.config.network import NetworkOptions, NnetOptions, WholeWordOptions
+
+
+class Config(Options):
+    """A recipe."""
+
+    recipe: Name
+    title: str
+    output: str | None = None  # default: exp/<recipe>
+    seed: int = 1
+    corpus: CorpusOptions
+    splits: Annotated[tuple[Name, ...], Field(min_length=1)]
+    features: MfccOptions = MfccOptions()
+    lang: LangOptions = LangOptions()
+    # rung name -> options, in the order of training; may be left out beside whole_word
+    gmm: dict[Name, GmmOptions] = Field(default_factory=dict)
+    align: AlignOptions = AlignOptions()
+    nnet: dict[Name, NnetOptions] = Field(default_factory=dict)
+    whole_word: WholeWordOptions | None = None  # null: no such stage; {}: with the defaults
+    grammars: dict[Name, GrammarOptions] = Field(default_factory=dict)
+    graph: GraphOptions = GraphOptions()
+    decode: DecodeOptions = DecodeOptions()
+    models: tuple[Name, ...] | None = None  # which are decoded; default: every rung and network
+
+    @model_validator(mode="before")
+    @classmethod
+    def _inherit(cls, data: Any) -> Any:
+        """Sequence training has the options of the network that it starts with."""
+        nets = data.get("nnet") if isinstance(data, dict) else None
+        if not isinstance(nets, dict):
+            return data
+        complete: dict[str, Any] = {}
+        for name, net in nets.items():
+            sequence = net.get("sequence") if isinstance(net, dict) else None
+            if isinstance(sequence, dict) and "start" in sequence:
+                start = complete.get(str(sequence["start"]))
+                if not isinstance(start, dict):
+                    raise ValueError(
+                        f"nnet.{name}.sequence.start: must name an earlier network, "
+                        f"one of {list(complete)}"
+                    )
+                keys = ("alignment", "features", "model", "prior_scale")
+                net = {**{key: start[key] for key in keys if key in start}, **net}
+            complete[name] = net
+        return {**data, "nnet": complete}
+
+    @model_validator(mode="after")
+    def _free_names(self) -> Config:
+        for key, names, taken in (
+            ("splits", self.splits, RUN_FOLDERS),
+            ("gmm", self.gmm, SPLIT_FOLDERS),
+            ("nnet", self.nnet, SPLIT_FOLDERS),
+        ):
+            for name in names:
+                if name in taken:
+                    raise ValueError(f"{key}: the name '{name}' is taken; choose another")
+        if len(set(self.splits)) != len(self.splits):
+            raise ValueError("splits: a name stands twice")
+        return self
+
+    @model_validator(mode="after")
+    def _something_to_do(self) -> Config:
+        if not self.gmm and self.whole_word is None:
+            raise ValueError("gmm: at least one rung, or a section whole_word")
+        if self.gmm and not self.grammars:
+            raise ValueError("grammars: at least one, for the search")
+        if self.grammars and not self.gmm:
+            raise ValueError("grammars: nothing is decoded without a section gmm; remove them")
+        return self
+
+    @model_validator(mode="after")
+    def _references(self) -> Config:
+        seen: list[str] = []
+        for name, rung in self.gmm.items():
+            if rung.type == "mono" and rung.alignment is not None:
+                raise ValueError(
+                    f"gmm.{name}.alignment: mono starts from equal alignment; remove it"
+                )
+            if rung.type != "mono" and rung.alignment not in seen:
+                raise ValueError(f"gmm.{name}.alignment: must name an earlier rung, one of {seen}")
+            seen.append(name)
+        earlier: list[str] = []
+        for name, net in self.nnet.items():
+            if net.alignment not in [*self.gmm, *earlier]:
+                raise ValueError(
+                    f"nnet.{name}.alignment: no rung '{net.alignment}' in gmm and no such network "
+                    "before this one"
+                )
+            if name in self.gmm:
+                raise ValueError(f"nnet.{name}: the name is taken by a GMM rung")
+            if net.features == "fmllr" and self.gmm[self.rung_of(name)].type != "sat":
+                raise ValueError(f"nnet.{name}.features: fmllr needs an alignment of type sat")
+            if net.sequence is not None:
+                self._check_sequence(name, net, net.sequence.start)
+            earlier.append(name)
+        for name in self.aligning_networks:
+            if f"align_{name}" in (*self.gmm, *self.nnet):
+                raise ValueError(f"nnet.{name}: its alignment is called align_{name}; rename that")
+        if self.graph.pronunciations is not None and self.graph.pronunciations not in self.gmm:
+            raise ValueError(f"graph.pronunciations: no rung '{self.graph.pronunciations}' in gmm")
+        if self.decode.tune_split is not None and self.decode.tune_split not in self.splits:
+            raise ValueError(f"decode.tune_split: no split '{self.decode.tune_split}' in splits")
+        for name in self.models or ():
+            if name not in self.gmm and name not in self.nnet:
+                raise ValueError(f"models: no GMM rung or network is called '{name}'")
+        return self
+
+    def _check_sequence(self, name: str, net: NnetOptions, start: str) -> None:
+        key = f"nnet.{name}.sequence.start"
+        first = self.nnet[start]
+        if (net.model, net.features) != (first.model, first.features):
+            raise ValueError(f"{key}: model and features are those of {start}; leave them out")
+        if self.rung_of(name) != self.rung_of(start):
+            raise ValueError(f"{key}: {start} has pdf-ids of another rung than the alignment")
+        augment = net.augment
+        if any(
+            (augment.speed_factors, augment.vtln_warps, augment.volume_db, augment.noise_snr_db)
+        ):
+            raise ValueError(f"nnet.{name}.augment: sequence training does not perturb the audio")
+
+    def rung_of(self, model: str) -> str:
+        """The GMM rung that a model's pdf-ids, tree and features come from; a rung is its own."""
+        while model in self.nnet:
+            model = self.nnet[model].alignment
+        return model
+
+    @property
+    def sequence_networks(self) -> tuple[str, ...]:
+        """Networks that sequence training makes from others."""
+        return tuple(name for name, net in self.nnet.items() if net.sequence is not None)
+
+    @property
+    def cross_entropy_networks(self) -> tuple[str, ...]:
+        """Networks that start from random weights."""
+        return tuple(name for name, net in self.nnet.items() if net.sequence is None)
+
+    @property
+    def aligning_networks(self) -> tuple[str, ...]:
+        """Networks that align the training data for another network, in the order of training."""
+        wanted = {net.alignment for net in self.nnet.values()}
+        return tuple(name for name in self.nnet if name in wanted)
+
+    @property
+    def wer_epoch_networks(self) -> tuple[str, ...]:
+        """Decoded networks whose held-out utterances are decoded with every epoch's weights too."""
+        chosen = (name for name, net in self.nnet.items() if net.training.wer_epochs)
+        return tuple(name for name in chosen if name in self.decoded_models)
+
+    @property
+    def decoded_models(self) -> tuple[str, ...]:
+        """Names of the models that are decoded and scored."""
+        return self.models or (*self.gmm, *self.nnet)
+
+    @property
+    def trained_networks(self) -> tuple[str, ...]:
+        """Folders of the networks that are trained, the one for whole words last."""
+        return (*self.nnet, *(() if self.whole_word is None else ("whole_word",)))
+
+    def network(self, name: str) -> NetworkOptions:
+        """Options of one of `trained_networks`.
+
+        Raises:
+            KeyError: there is no such network.
+        """
+        if name == "whole_word" and self.whole_word is not None:
+            return self.whole_word
+        return self.nnet[name]
+
+    @property
+    def root(self) -> str:
+        """Folder of the run."""
+        return self.output or f"exp/{self.recipe}"

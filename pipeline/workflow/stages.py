@@ -1,0 +1,147 @@
+"""Stages: what a user calls the parts of a run, with their files and rules."""
+
+from __future__ import annotations
+
+from pipeline.config import Config
+from pipeline.workflow.files import grammar_file, loglikes
+
+# Stages: what a user calls the parts of a run. A rung and a network are a stage each, and their
+# alignments one more.
+
+STAGE_RULES = {
+    "data": ("prepare_data",),
+    "features": ("extract_features", "merge_features", "split_data", "compute_cmvn"),
+    "lang": ("prepare_lang",),
+    "whole_word": ("train_whole_word", "score_whole_word"),
+    "graph": ("make_graph",),
+    "decode": (
+        "gmm_loglikes",
+        "adapted_loglikes",
+        "nnet_loglikes",
+        "adapted_nnet_loglikes",
+        "decode_kaldi",
+        "decode_k2",
+    ),
+    "score": ("score",),
+    "report": ("save_config", "make_report"),
+}
+
+
+def stage_files(config: Config) -> dict[str, list[str]]:
+    """Stage name -> files that its jobs write (one for each job), in the order of the flow."""
+    root = config.root
+    folders = [f"{root}/{split}" for split in config.splits]
+    cells = [(folder, model) for folder in folders for model in config.decoded_models]
+    searches = [
+        f"{folder}/decode/{model}/{grammar}/{decoder}"
+        for folder, model in cells
+        for grammar in config.grammars
+        for decoder in config.decode.decoders
+    ]
+    stages = {
+        "data": [f"{root}/data/supervisions.jsonl.gz"],
+        "features": [
+            *(f"{root}/features/{i}/feats.scp" for i in range(config.features.num_shards)),
+            f"{root}/features/cuts.jsonl.gz",
+            *(
+                f"{f}/data/{s}/{name}"
+                for f in folders
+                for s in ("train", "test")
+                for name in ("cuts.jsonl.gz", "cmvn.ark")
+            ),
+        ],
+        "lang": [f"{root}/lang/lang.json"],
+        **{rung: [f"{folder}/{rung}/hmm.json" for folder in folders] for rung in config.gmm},
+        "align": [
+            f"{folder}/{rung}/alignment/{name}"
+            for folder in folders
+            for rung in config.gmm
+            for name in ("transition_ids.scp", "words.ctm")
+        ],
+        **_network_stages(config, folders),
+        "whole_word": [
+            f"{folder}/whole_word/{name}"
+            for folder in folders
+            for name in ("model.json", "results.json")
+            if config.whole_word is not None
+        ],
+        "graph": [
+            *dict.fromkeys(
+                grammar_file(config, split, grammar)
+                for grammar in config.grammars
+                for split in config.splits
+            ),
+            *(
+                f"{folder}/{config.graph.pronunciations}/lang/lang.json"
+                for folder in folders
+                if config.graph.pronunciations is not None
+            ),
+            *(
+                f"{folder}/graph/{model}/{grammar}/HCLG.fst"
+                for folder, model in cells
+                for grammar in config.grammars
+            ),
+        ],
+        "decode": [
+            *dict.fromkeys(
+                loglikes(config, folder, model, grammar)
+                for folder, model in cells
+                for grammar in config.grammars
+            ),
+            *(f"{search}/hypotheses.jsonl" for search in searches),
+        ],
+        "score": [
+            *(f"{search}/wer.json" for search in searches),
+            *(f"{f}/{net}/wer_by_epoch.json" for f in folders for net in config.wer_epoch_networks),
+        ],
+        "report": [f"{root}/report/index.html"],
+    }
+    if not config.gmm:  # whole words alone need no phones
+        del stages["lang"]
+    return {stage: files for stage, files in stages.items() if files}
+
+
+def _network_stages(config: Config, folders: list[str]) -> dict[str, list[str]]:
+    """Each network, and after it its alignment where a later network learns that."""
+    stages: dict[str, list[str]] = {}
+    for net in config.nnet:
+        stages[net] = [f"{folder}/{net}/model.json" for folder in folders]
+        if net in config.aligning_networks:
+            stages[f"align_{net}"] = [
+                f"{folder}/{net}/alignment/{name}"
+                for folder in folders
+                for name in ("transition_ids.scp", "words.ctm")
+            ]
+    return stages
+
+
+def files_until(config: Config, stage: str) -> list[str]:
+    """Files of a stage and of all earlier ones."""
+    stages = stage_files(config)
+    names = list(stages)
+    return [file for name in names[: names.index(stage) + 1] for file in stages[name]]
+
+
+def stage_rules(config: Config, stage: str) -> list[str]:
+    """The rules of a stage; each rung and network has its own, for --until needs it.
+
+    Raises:
+        KeyError: there is no such stage.
+    """
+    if stage in config.gmm or stage in config.nnet:
+        return [f"train_{stage}"]
+    if stage.removeprefix("align_") in config.aligning_networks:
+        return [stage, stage.replace("align_", "export_", 1)]
+    if stage == "align":
+        return [f"{verb}_{rung}" for rung in config.gmm for verb in ("align", "export")]
+    if stage == "graph":
+        per_split = [grammar.needs_transcripts for grammar in config.grammars.values()]
+        return [
+            *(["make_grammar"] if not all(per_split) else []),
+            *(["make_split_grammar"] if any(per_split) else []),
+            *(["estimate_pronunciations"] if config.graph.pronunciations is not None else []),
+            *STAGE_RULES[stage],
+        ]
+    if stage == "score" and config.wer_epoch_networks:
+        return [*STAGE_RULES[stage], "wer_by_epoch"]
+    return list(STAGE_RULES[stage])
