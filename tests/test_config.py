@@ -79,6 +79,54 @@ def test_smallest_configuration_has_all_defaults(tmp_path: Path) -> None:
             "nnet.two.augment: sequence training does not perturb the audio",
         ),
         (
+            {"nnet": {"two": {"quantize": {"start": "two"}}}},
+            "nnet.two.quantize.start: must name an earlier network, one of ['lstm']",
+        ),
+        (
+            {"nnet": {"two": {"alignment": "mono", "distill": {"teacher": "big"}}}},
+            "nnet.two.distill.teacher: must name an earlier network, one of ['lstm']",
+        ),
+        (
+            {"nnet": {"two": {"prune": {"start": "lstm", "fraction": 1.0}}}},
+            "nnet.two.prune.fraction: ",
+        ),
+        (
+            {"nnet": {"two": {"distill": {"teacher": "lstm"}, "quantize": {"start": "lstm"}}}},
+            "nnet.two: 'distill' and 'quantize': one at a time; make two networks",
+        ),
+        (
+            {
+                "nnet": {
+                    "two": {
+                        "prune": {"start": "lstm", "fraction": 0.5},
+                        "training": {"early_stopping_epochs": 2},
+                    }
+                }
+            },
+            "nnet.two: 'training.early_stopping_epochs': the first epochs, not yet pruned",
+        ),
+        (
+            {
+                "nnet": {
+                    "small": {"quantize": {"start": "lstm"}},
+                    "two": {"prune": {"start": "small", "fraction": 0.5}},
+                }
+            },
+            "nnet.two.prune.start: small is int8 and cannot be trained on; name its start",
+        ),
+        (
+            {
+                "nnet": {
+                    "two": {
+                        "alignment": "mono",
+                        "model": {"norm_vars": True},
+                        "distill": {"teacher": "lstm"},
+                    }
+                }
+            },
+            "nnet.two.distill.teacher: lstm reads other features",
+        ),
+        (
             {"nnet": {"two": {"alignment": "lstm", "features": "fmllr"}}},
             "nnet.two.features: fmllr needs an alignment of type sat",
         ),

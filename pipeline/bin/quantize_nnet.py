@@ -12,7 +12,11 @@ from pipeline.io.errors import UserError, run
 from pipeline.nnet.int8 import quantize
 from pipeline.nnet.model_files import load_model, save_model
 
-BESIDE = ("hmm.json", "words.txt")  # what else a model directory may hold and programs read
+BESIDE = (
+    "hmm.json",
+    "words.txt",
+    "log.jsonl",
+)  # what else a model directory may hold and programs read
 
 
 def main(arguments: list[str] | None = None) -> None:

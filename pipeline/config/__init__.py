@@ -6,6 +6,12 @@ section reruns only what depends on it. Unknown keys are refused everywhere.
 
 from pipeline.config.base import RUN_FOLDERS, ConfigError, Count, Options
 from pipeline.config.clipping import ClippingOptions
+from pipeline.config.compression import (
+    DistillOptions,
+    PruneOptions,
+    QuantizeOptions,
+    TransferOptions,
+)
 from pipeline.config.data import CorpusOptions, LangOptions, MfccOptions
 from pipeline.config.decode import DecodeOptions, GrammarOptions, GraphOptions
 from pipeline.config.gmm import AlignOptions, GmmOptions
@@ -31,6 +37,7 @@ __all__ = [
     "CorpusOptions",
     "Count",
     "DecodeOptions",
+    "DistillOptions",
     "GmmOptions",
     "GrammarOptions",
     "GraphOptions",
@@ -40,8 +47,11 @@ __all__ = [
     "NetworkOptions",
     "NnetOptions",
     "Options",
+    "PruneOptions",
+    "QuantizeOptions",
     "SequenceOptions",
     "TrainOptions",
+    "TransferOptions",
     "WholeWordOptions",
     "load_config",
     "merge",

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from pipeline.config.base import Count, Name, Options, Positive
 from pipeline.config.clipping import ClippingOptions
+from pipeline.config.compression import (
+    DistillOptions,
+    PruneOptions,
+    QuantizeOptions,
+    TransferOptions,
+)
 
 
 class ModelOptions(Options):
@@ -131,6 +137,10 @@ class NetworkOptions(Options):
     prior_scale: Annotated[float, Field(ge=0)] = 1.0  # of the log prior that is subtracted
 
 
+def _is_none(value: Any) -> bool:
+    return value is None
+
+
 class NnetOptions(NetworkOptions):
     """One hybrid network: whose alignment it learns, its shape, its training."""
 
@@ -143,6 +153,45 @@ class NnetOptions(NetworkOptions):
     # Sequence training after cross-entropy. From the network that it starts with it also takes
     # alignment, features, model and prior_scale, unless alignment or prior_scale are given.
     sequence: SequenceOptions | None = None
+    # Made from another network; at most one of these and `sequence`. `quantize` and `prune` take
+    # from the network that they start with what `sequence` takes.
+    distill: DistillOptions | None = Field(default=None, exclude_if=_is_none)
+    quantize: QuantizeOptions | None = Field(default=None, exclude_if=_is_none)
+    prune: PruneOptions | None = Field(default=None, exclude_if=_is_none)
+    transfer: TransferOptions | None = Field(default=None, exclude_if=_is_none)
+
+    VARIANTS: ClassVar = ("sequence", "distill", "quantize", "prune", "transfer")
+
+    @model_validator(mode="after")
+    def _one_variant(self) -> NnetOptions:
+        given = [name for name in self.VARIANTS if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ValueError(f"'{given[0]}' and '{given[1]}': one at a time; make two networks")
+        if self.distill is not None and self.model.frame_subsampling > 1:
+            raise ValueError(
+                "'distill': the teacher's posteriors are of every frame; "
+                "'model.frame_subsampling' must be 1"
+            )
+        if self.prune is not None and self.training.early_stopping_epochs is not None:
+            raise ValueError(
+                "'training.early_stopping_epochs': the first epochs, not yet pruned, would win"
+            )
+        if self.quantize is not None and self.training.wer_epochs:
+            raise ValueError("'training.wer_epochs': an int8 network has no weights by epoch")
+        return self
+
+    @property
+    def variant(self) -> str | None:
+        """Which of VARIANTS it is; None: trained from random weights on the alignment alone."""
+        return next((name for name in self.VARIANTS if getattr(self, name) is not None), None)
+
+    @property
+    def source(self) -> str | None:
+        """The network of the recipe that its training needs."""
+        if self.distill is not None:
+            return self.distill.teacher
+        chosen = self.sequence or self.quantize or self.prune
+        return None if chosen is None else chosen.start
 
 
 class WholeWordOptions(NetworkOptions):

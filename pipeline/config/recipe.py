@@ -10,6 +10,7 @@ from pipeline.config.base import RUN_FOLDERS, SPLIT_FOLDERS, Name, Options
 from pipeline.config.data import CorpusOptions, LangOptions, MfccOptions
 from pipeline.config.decode import DecodeOptions, GrammarOptions, GraphOptions
 from pipeline.config.gmm import AlignOptions, GmmOptions
+from pipeline.config.inheritance import inherit, smaller_model
 from pipeline.config.network import NetworkOptions, NnetOptions, WholeWordOptions
 
 
@@ -37,23 +38,13 @@ class Config(Options):
     @model_validator(mode="before")
     @classmethod
     def _inherit(cls, data: Any) -> Any:
-        """Sequence training has the options of the network that it starts with."""
+        """What goes on from a trained network has the options of that one."""
         nets = data.get("nnet") if isinstance(data, dict) else None
         if not isinstance(nets, dict):
             return data
         complete: dict[str, Any] = {}
         for name, net in nets.items():
-            sequence = net.get("sequence") if isinstance(net, dict) else None
-            if isinstance(sequence, dict) and "start" in sequence:
-                start = complete.get(str(sequence["start"]))
-                if not isinstance(start, dict):
-                    raise ValueError(
-                        f"nnet.{name}.sequence.start: must name an earlier network, "
-                        f"one of {list(complete)}"
-                    )
-                keys = ("alignment", "features", "model", "prior_scale")
-                net = {**{key: start[key] for key in keys if key in start}, **net}
-            complete[name] = net
+            complete[name] = inherit(name, net, complete)
         return {**data, "nnet": complete}
 
     @model_validator(mode="after")
@@ -102,8 +93,8 @@ class Config(Options):
                 raise ValueError(f"nnet.{name}: the name is taken by a GMM rung")
             if net.features == "fmllr" and self.gmm[self.rung_of(name)].type != "sat":
                 raise ValueError(f"nnet.{name}.features: fmllr needs an alignment of type sat")
-            if net.sequence is not None:
-                self._check_sequence(name, net, net.sequence.start)
+            if net.source is not None:
+                self._check_source(name, net, net.source, earlier)
             earlier.append(name)
         for name in self.aligning_networks:
             if f"align_{name}" in (*self.gmm, *self.nnet):
@@ -117,15 +108,30 @@ class Config(Options):
                 raise ValueError(f"models: no GMM rung or network is called '{name}'")
         return self
 
-    def _check_sequence(self, name: str, net: NnetOptions, start: str) -> None:
-        key = f"nnet.{name}.sequence.start"
-        first = self.nnet[start]
-        if (net.model, net.features) != (first.model, first.features):
-            raise ValueError(f"{key}: model and features are those of {start}; leave them out")
-        if self.rung_of(name) != self.rung_of(start):
-            raise ValueError(f"{key}: {start} has pdf-ids of another rung than the alignment")
+    def _check_source(self, name: str, net: NnetOptions, source: str, earlier: list[str]) -> None:
+        role = "teacher" if net.distill is not None else "start"
+        key = f"nnet.{name}.{net.variant}.{role}"
+        if source not in earlier:
+            raise ValueError(f"{key}: must name an earlier network, one of {earlier}")
+        first = self.nnet[source]
+        if net.distill is not None:
+            if net.features != first.features or net.model.norm_vars != first.model.norm_vars:
+                raise ValueError(
+                    f"{key}: {source} reads other features; give it the same "
+                    "'features' and 'model.norm_vars'"
+                )
+            if first.model.frame_subsampling > 1:
+                raise ValueError(f"{key}: {source} has 'model.frame_subsampling'; it must be 1")
+        elif (net.model, net.features) != (smaller_model(net, first.model), first.features):
+            raise ValueError(f"{key}: model and features are those of {source}; leave them out")
+        if self.rung_of(name) != self.rung_of(source):
+            raise ValueError(f"{key}: {source} has pdf-ids of another rung than the alignment")
+        if net.prune is not None and net.prune.units and first.model.type in ("lstmp", "tdnn_lstm"):
+            raise ValueError(f"nnet.{name}.prune.units: not of type {first.model.type}")
+        if first.quantize is not None:
+            raise ValueError(f"{key}: {source} is int8 and cannot be trained on; name its start")
         augment = net.augment
-        if any(
+        if net.sequence is not None and any(
             (augment.speed_factors, augment.vtln_warps, augment.volume_db, augment.noise_snr_db)
         ):
             raise ValueError(f"nnet.{name}.augment: sequence training does not perturb the audio")
@@ -144,7 +150,25 @@ class Config(Options):
     @property
     def cross_entropy_networks(self) -> tuple[str, ...]:
         """Networks that start from random weights."""
-        return tuple(name for name, net in self.nnet.items() if net.sequence is None)
+        return tuple(name for name, net in self.nnet.items() if net.variant is None)
+
+    @property
+    def compressed_networks(self) -> tuple[str, ...]:
+        """Networks that are trained with the help of another one's weights or posteriors."""
+        return tuple(
+            name
+            for name, net in self.nnet.items()
+            if net.variant not in (None, "sequence") and name not in self.rounded_networks
+        )
+
+    @property
+    def rounded_networks(self) -> tuple[str, ...]:
+        """Networks that are others in int8, without training."""
+        return tuple(
+            name
+            for name, net in self.nnet.items()
+            if net.quantize is not None and not net.quantize.aware
+        )
 
     @property
     def aligning_networks(self) -> tuple[str, ...]:

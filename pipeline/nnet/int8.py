@@ -114,8 +114,8 @@ class Int8Lstm(nn.Module):
         return output, (hidden, cells)
 
 
-def quantize(network: AcousticModel) -> None:
-    """Replace the layers of `network`, in place, by integer ones.
+def check_kernels(network: AcousticModel) -> None:
+    """See that there are integer kernels for all layers.
 
     Raises:
         UserError: torch has no integer kernel for this type of network.
@@ -128,6 +128,26 @@ def quantize(network: AcousticModel) -> None:
                 f"int8: {network.options.type}: torch has no integer kernel for {what}; "
                 "keep float32, or train an lstm"
             )
+
+
+def quantized_weights(network: AcousticModel) -> list[Tensor]:
+    """The matrices of a float32 network that `quantize` rounds."""
+    weights: list[Tensor] = []
+    for module in network.modules():
+        if isinstance(module, nn.Linear):
+            weights.append(module.weight)
+        elif isinstance(module, nn.LSTM):
+            weights += [module.get_parameter(f"weight_{kind}_l0") for kind in ("ih", "hh")]
+    return weights
+
+
+def quantize(network: AcousticModel) -> None:
+    """Replace the layers of `network`, in place, by integer ones.
+
+    Raises:
+        UserError: see `check_kernels`.
+    """
+    check_kernels(network)
     for module in list(network.modules()):
         for name, child in list(module.named_children()):
             if isinstance(child, nn.Linear):

@@ -70,7 +70,8 @@ class AcousticModel(nn.Module):
         """Weights are drawn from torch's global generator; seed it before."""
         super().__init__()
         self.options = options
-        self.weights: Literal["float32", "int8"] = "float32"  # int8: see int8.quantize
+        # int8: see int8.quantize; sparse: float32, stored as in compression.sparse
+        self.weights: Literal["float32", "int8", "sparse"] = "float32"
         self.feature_dim = feature_dim
         self.num_pdfs = num_pdfs
         self.front_end = FrontEnd(feature_dim, options.deltas, options.splice_context)

@@ -16,6 +16,7 @@ from torch import Tensor
 from pipeline.config import ModelOptions
 from pipeline.io.atomic import write_bytes, write_json
 from pipeline.io.errors import UserError
+from pipeline.nnet.compression.sparse import pack_sparse, unpack_sparse
 from pipeline.nnet.int8 import quantize
 from pipeline.nnet.model import AcousticModel
 
@@ -59,6 +60,8 @@ def save_model(directory: Path, model: HybridModel, training: dict[str, Any]) ->
         },
     )
     weights = {name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()}
+    if network.weights == "sparse":
+        weights = pack_sparse(weights)
     write_bytes(directory / "model.safetensors", save(weights))
 
 
@@ -79,6 +82,8 @@ def load_model(directory: Path) -> HybridModel:
         network = AcousticModel(options, data["feature_dim"], data["num_pdfs"])
         if data.get("weights") == "int8":
             quantize(network)
+        elif data.get("weights") == "sparse":
+            network.weights = "sparse"
         network.front_end.mean.copy_(torch.tensor(data["input_mean"]))
         network.front_end.scale.copy_(torch.tensor(data["input_scale"]))
         log_priors = torch.tensor(data["log_priors"])
@@ -89,8 +94,9 @@ def load_model(directory: Path) -> HybridModel:
         raise UserError(f"{path}: damaged ({error}); train the network again") from None
     weights = directory / "model.safetensors"
     try:
-        network.load_state_dict(load_file(weights))
-    except (SafetensorError, RuntimeError) as error:
+        tensors = load_file(weights)
+        network.load_state_dict(unpack_sparse(tensors) if network.weights == "sparse" else tensors)
+    except (SafetensorError, RuntimeError, KeyError) as error:
         raise UserError(
             f"{weights}: damaged or not of {path} ({error}); train the network again"
         ) from None

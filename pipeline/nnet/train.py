@@ -28,6 +28,7 @@ from pipeline.nnet.checkpoint import (
     weights_digest,
 )
 from pipeline.nnet.clipping import make_clipper
+from pipeline.nnet.compression.constraint import WeightConstraint
 from pipeline.nnet.culprits import CulpritFinder, culprit_message
 from pipeline.nnet.distributed import LossModule, Processes
 from pipeline.nnet.epochs import State, add_step, end_epoch, stops_early
@@ -43,10 +44,16 @@ from pipeline.nnet.step_log import StepLog, TensorBoard, finite, step_record
 from pipeline.nnet.targets import TrainingSet, hold_out, log_priors
 
 ALONE = Processes()
+UNCONSTRAINED = WeightConstraint()
 
 
 class Criterion(Protocol):
-    """What a training lowers instead of cross-entropy; see nnet.sequence."""
+    """What a training lowers instead of cross-entropy; see nnet.sequence, nnet.compression."""
+
+    fingerprint: str  # of what the loss depends on beside options, alignment and start
+
+    def prepare(self, features: FeatureSet) -> None:
+        """See the utterances to be trained on, perturbed copies included, before the first step."""
 
     def loss(self, model: AcousticModel, batch: Batch, utterance_ids: list[str]) -> Tensor:
         """Mean loss (nats) of a batch's frames."""
@@ -68,6 +75,7 @@ def train(
     on_step: Callable[[dict[str, Any]], None] | None = None,
     start: HybridModel | None = None,
     criterion: Criterion | None = None,
+    constraint: WeightConstraint = UNCONSTRAINED,
     processes: Processes = ALONE,
 ) -> HybridModel:
     """Train a network and write model.safetensors, model.json, log.jsonl and steps.jsonl.
@@ -90,6 +98,7 @@ def train(
         on_step: gets each line of steps.jsonl after its step.
         start: a trained network that goes on, with its normalisation and priors; it is changed.
         criterion: what to lower; cross-entropy if not given.
+        constraint: what is demanded of the weights; nothing if not given.
         processes: this one's place among `training.num_processes`, all of which call this function
             with the same arguments; the first one writes, and has the averaged model.
     Raises:
@@ -111,6 +120,8 @@ def train(
     train_set = training.select([i for i, held in enumerate(held_out) if not held])
     if augment is not None:
         train_set = augment(train_set)
+    if criterion is not None:
+        criterion.prepare(train_set.features)
     delay = options.model.target_delay
     train_ids = train_set.features.utterance_ids
     store = FrameStore(train_set.features, train_set.pdfs, delay, device)
@@ -130,9 +141,8 @@ def train(
     schedule = Schedule(settings)
     clipper = make_clipper(model, options.clipping, model.input_dim)
     watched = options
-    if (
-        criterion is not None or not first
-    ):  # a replay would compute cross-entropy: steps are only named
+    replayable = criterion is None and constraint is UNCONSTRAINED
+    if not replayable or not first:  # a replay would compute plain cross-entropy: only named
         none_saved = settings.model_copy(update={"max_culprits": 0})
         watched = options.model_copy(update={"training": none_saved})
     finder = CulpritFinder(output_dir / "culprits", hybrid, watched)
@@ -148,6 +158,7 @@ def train(
         "augmentation": None if augment is None else digest(train_set.features.frames),
         "dimensions": [features.dim, num_pdfs],
         "start": None if start is None else weights_digest(model),
+        "criterion": None if criterion is None else criterion.fingerprint,
     }
     checkpoint, reason = read_checkpoint(folder, fingerprint)
     if reason:
@@ -183,9 +194,14 @@ def train(
     loss_together = processes.together(LossModule(model, loss_of))
 
     def held_out_results() -> tuple[float, float]:
-        if criterion is not None:
-            return criterion.evaluate(model, test_store, test_set.features.utterance_ids)
-        return evaluate(model, test_store)
+        constraint.before_pass(model)
+        results = (
+            evaluate(model, test_store)
+            if criterion is None
+            else criterion.evaluate(model, test_store, test_set.features.utterance_ids)
+        )
+        constraint.after_pass(model)
+        return results
 
     def checkpoint_now() -> None:
         if steps is None:
@@ -239,11 +255,13 @@ def train(
                 torch.manual_seed(hash((seed, state.step, processes.rank)))  # other dropout
             random_state = torch.get_rng_state()
             optimizer.zero_grad(set_to_none=True)
+            constraint.before_pass(model)
             with precision.autocast():
                 loss = loss_together(mine, my_names, weight)
             frame_scale = options.model.frame_subsampling / batch.num_frames
             clipper.before_backward(processes.count * frame_scale * precision.scale)
             precision.backward(loss, optimizer)
+            constraint.after_pass(model)
             clipping = clipper()
             value = processes.sum(loss.item()) / processes.count
             about: dict[str, Any] = {
@@ -262,6 +280,8 @@ def train(
             precision.end_step()
             state.step += 1
             sampler.position += 1
+            done = (sampler.epoch + sampler.position / len(plan)) / settings.num_epochs
+            constraint.after_step(model, done)
             record = step_record(
                 state.step, sampler.epoch + 1, value, batch.num_frames, rate, clipping
             )
@@ -301,6 +321,7 @@ def train(
     write_json_lines(output_dir / "log.jsonl", state.epochs)
     made = {"options": options.model_dump(mode="json"), "seed": seed, "epochs": averaged}
     model.eval().to("cpu")
+    constraint.finish(model)
     if settings.wer_epochs:
         epoch_models.copy_to(output_dir / "epochs", test_set.features.utterance_ids)
     save_model(output_dir, hybrid, made)

@@ -109,8 +109,8 @@ def start_files(config: Config, folder: str, model: str) -> dict[str, str]:
     """Files from which this rung or network starts; none for mono.
 
     A rung starts from another rung's model and alignment. A network starts from the alignment of a
-    rung or of another network; the HMM and the adaptation are the rung's. Sequence training also
-    starts from a network.
+    rung or of another network; the HMM and the adaptation are the rung's. Sequence training and
+    compression also start from a network.
     """
     aligned = config.nnet[model].alignment if model in config.nnet else config.gmm[model].alignment
     if aligned is None:
@@ -123,15 +123,23 @@ def start_files(config: Config, folder: str, model: str) -> dict[str, str]:
     }
     if model in config.nnet:
         files |= training_adaptation_files(config, folder, model)
-        sequence = config.nnet[model].sequence
-        if sequence is not None:
-            files["start"] = f"{folder}/{sequence.start}/model.safetensors"
-            files["start_description"] = f"{folder}/{sequence.start}/model.json"
+        source = source_dir(config, folder, model)
+        if source is not None:
+            files["start"] = f"{source}/model.safetensors"
+            files["start_description"] = f"{source}/model.json"
     else:
         files["gmm"] = f"{folder}/{rung}/gmm.safetensors"
         files["transform"] = f"{folder}/{rung}/transform.safetensors"
         files["fmllr"] = f"{folder}/{rung}/alignment/fmllr.ark"
     return files
+
+
+def source_dir(config: Config, folder: str, net: str) -> str | None:
+    """Folder of the trained network that a network is made with; None: it needs none."""
+    options = config.nnet[net]
+    if options.transfer is not None:
+        return options.transfer.model_dir
+    return None if options.source is None else f"{folder}/{options.source}"
 
 
 def training_adaptation_files(config: Config, folder: str, net: str) -> dict[str, str]:

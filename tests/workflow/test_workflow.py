@@ -190,6 +190,31 @@ def test_sequence_training_starts_from_a_network(folder: Path) -> None:
     assert stage_rules(config, "mmi") == ["train_mmi"]
 
 
+def test_networks_made_from_others(folder: Path) -> None:
+    nets = {
+        "int8": {"quantize": {"start": "net"}},
+        "aware": {"quantize": {"start": "net", "aware": True}},
+        "half": {"prune": {"start": "net", "fraction": 0.5, "units": True}},
+        "taught": {"alignment": "tri", "distill": {"teacher": "net"}},
+        "moved": {"alignment": "mono", "transfer": {"model_dir": "exp/other/net"}},
+    }
+    config = load_recipe({"recipe": "toy", "nnet": nets}, folder)
+    assert config.cross_entropy_networks == ("net",)
+    assert config.rounded_networks == ("int8",)
+    assert config.compressed_networks == ("aware", "half", "taught", "moved")
+    assert config.nnet["int8"].model == config.nnet["aware"].model == config.nnet["net"].model
+    whole, half = (config.nnet[name].model for name in ("net", "half"))
+    assert (half.hidden_dim, half.type) == (round(whole.hidden_dim / 2), whole.type)
+    for name in ("aware", "half", "taught"):
+        files = start_files(config, "f", name)
+        assert files["start"] == "f/net/model.safetensors"
+        assert files["alignment"] == "f/tri/alignment/transition_ids.scp"
+    files = start_files(config, "f", "moved")
+    assert files["start_description"] == "exp/other/net/model.json"
+    assert files["alignment"] == "f/mono/alignment/transition_ids.scp"
+    assert stage_rules(config, "int8") == ["train_int8"]
+
+
 def test_only_an_adapted_model_has_loglikes_of_a_grammar(folder: Path) -> None:
     config = load_recipe({"recipe": "toy"}, folder)
     assert loglikes(config, "f", "mono", "g") == "f/decode/mono/loglikes.scp"

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from pipeline.config import SequenceOptions
+from pipeline.features.feature_set import FeatureSet
 from pipeline.hmm.model import Hmm
 from pipeline.nnet.batches import IGNORED, Batch, FrameStore
 from pipeline.nnet.model import AcousticModel
@@ -31,6 +32,8 @@ class SequenceCriterion:
     Cross-entropy is added (F-smoothing, Su et al. 2013) so that the network does not forget frames.
     """
 
+    fingerprint = ""  # all that it is made of comes from options, alignment and start
+
     def __init__(
         self,
         options: SequenceOptions,
@@ -49,6 +52,9 @@ class SequenceCriterion:
         self._ngram = PhoneNgram(phones.values(), options.phone_ngram_order)
         self.denominator = expand(self._ngram.graph(), hmm, self._log_probs)
         self._chains: dict[Phones, StateGraph] = {}
+
+    def prepare(self, features: FeatureSet) -> None:
+        """Nothing to prepare: the graphs of the alignment are there."""
 
     def numerator(self, utterance_id: str) -> StateGraph:
         """The HMM states of an utterance's phones, made once for equal ones."""

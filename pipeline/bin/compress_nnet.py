@@ -1,0 +1,80 @@
+"""Program: cuts, an alignment and a trained network -> a network made with its help.
+
+Distilled, pruned, trained on as int8, or carried over from another corpus: what the section of that
+name in the options says.
+"""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+from pathlib import Path
+
+import torch
+
+from pipeline.config import NnetOptions
+from pipeline.hmm.model import Hmm
+from pipeline.io.errors import UserError, run
+from pipeline.io.options import parse_options
+from pipeline.io.rejects import write_rejects
+from pipeline.nnet.compression.make import Ingredients, ingredients
+from pipeline.nnet.distributed import Processes, run_processes
+from pipeline.nnet.model_files import load_model
+from pipeline.nnet.progress import make_reporter
+from pipeline.nnet.targets import log_priors
+from pipeline.nnet.train import train
+from pipeline.nnet.training_inputs import (
+    add_arguments,
+    make_perturbation,
+    read_training_set,
+    report_rejects,
+)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Read features, alignment and network, train, write the model beside its hmm.json."""
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline.bin.compress_nnet", description=__doc__
+    )
+    add_arguments(parser)
+    parser.add_argument("--source-dir", type=Path, required=True, help="the trained network")
+    args = parser.parse_args(arguments)
+    options = parse_options(NnetOptions, args.options, "--options")
+    run_processes(_train, (args, options), options.training.num_processes)
+
+
+def _train(processes: Processes, args: argparse.Namespace, options: NnetOptions) -> None:
+    """What each process does: it reads all of the data and trains on its share of the batches."""
+    warnings.filterwarnings("ignore", "LSTM with projections is not supported with oneDNN")
+    hmm = Hmm.load(args.hmm)
+    training = read_training_set(args, options, hmm)
+    priors = torch.tensor(log_priors(training.pdfs, hmm.num_pdfs)).float()
+    try:
+        made: Ingredients = ingredients(
+            options, load_model(args.source_dir), training.features.dim, priors
+        )
+    except UserError as error:
+        raise UserError(f"{args.source_dir}: {error}") from None
+    with make_reporter(processes.is_first) as reporter:
+        report_rejects(training, args.output_dir, reporter)
+        if processes.is_first:
+            write_rejects(args.output_dir / "rejected.tsv", training.rejects)
+        train(
+            training,
+            hmm.num_pdfs,
+            options,
+            args.seed,
+            args.output_dir,
+            make_perturbation(args, options),
+            reporter,
+            start=made.start,
+            criterion=made.criterion,
+            constraint=made.constraint,
+            processes=processes,
+        )
+    if processes.is_first:
+        hmm.save(args.output_dir / "hmm.json")
+
+
+if __name__ == "__main__":
+    run(main)
