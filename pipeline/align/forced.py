@@ -17,7 +17,7 @@ from pipeline.gmm.model import GmmModel
 from pipeline.gmm.shards import Shard, single_shard, sort_frames
 from pipeline.gmm.train import silence_pdfs
 from pipeline.gmm.transform import apply_fmllr
-from pipeline.gmm.workers import SERIAL, Workers
+from pipeline.gmm.workers import SERIAL, Workers, one_blas_thread
 from pipeline.hmm.lang import Lang
 
 SpeakerTransforms = Mapping[str, NDArray[np.float64]]
@@ -54,6 +54,7 @@ class AlignedShard:
         return Alignment(self.shard.alignment, self.score, self.retried)
 
 
+@one_blas_thread
 def align_shards(
     model: GmmModel,
     lang: Lang,
@@ -101,6 +102,7 @@ def align_shards(
     return [run(shard, model.gmm, transforms) for shard in shards], transforms
 
 
+@one_blas_thread
 def adapt(
     model: GmmModel,
     lang: Lang,

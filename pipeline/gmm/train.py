@@ -30,7 +30,7 @@ from pipeline.gmm.statistics import GmmStatistics
 from pipeline.gmm.transform import FeatureTransform
 from pipeline.gmm.tree_statistics import TreeStatistics, accumulate_tree_statistics
 from pipeline.gmm.update import mix_up, update_gmm
-from pipeline.gmm.workers import SERIAL, Workers
+from pipeline.gmm.workers import SERIAL, Workers, one_blas_thread
 from pipeline.hmm.lang import Lang
 from pipeline.hmm.model import Hmm
 from pipeline.hmm.segments import convert_alignment
@@ -207,6 +207,7 @@ def silence_pdfs(lang: Lang, hmm: Hmm) -> NDArray[np.int32]:
     return np.unique(hmm.transitions.pdf_of[inside])
 
 
+@one_blas_thread
 def train_rung(
     lang: Lang,
     shards: list[Shard],

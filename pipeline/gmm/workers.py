@@ -31,6 +31,9 @@ class Workers:
 
 SERIAL = Workers()
 
+# Decorator: the sums of a threaded BLAS depend on its number of threads, those of one do not.
+one_blas_thread = threadpool_limits.wrap(limits=1, user_api="blas")
+
 
 @contextmanager
 def start_workers(num_threads: int) -> Iterator[Workers]:

@@ -6,7 +6,10 @@ sees stay float32. bf16 has float32's range and needs no scaling; fp16 does.
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+import warnings
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 from typing import Any
 
 import torch
@@ -33,6 +36,27 @@ def choose_device(name: str, rank: int = 0) -> torch.device:
     return torch.device("cuda", rank % torch.cuda.device_count())
 
 
+@cache
+def has_bf16_lstm() -> bool:
+    """Whether this CPU has oneDNN's bf16 LSTM (AVX-512), which autocast takes as given."""
+    try:
+        with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
+            torch.nn.LSTM(1, 1)(torch.zeros(1, 1, 1))
+    except RuntimeError:
+        return False
+    return True
+
+
+@contextmanager
+def _autocast_without_onednn() -> Iterator[None]:
+    """bf16 on a CPU that lacks the fused LSTM: torch's own loop, whose products are bf16."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*TF32 acceleration.*")
+        flags = torch.backends.mkldnn.flags(enabled=False)
+        with flags, torch.autocast("cpu", torch.bfloat16):
+            yield
+
+
 class Precision:
     """Runs forward passes at the configured precision and gives gradients in true size."""
 
@@ -47,6 +71,8 @@ class Precision:
     def autocast(self) -> AbstractContextManager[Any]:
         """For the forward pass and the loss."""
         enabled = self._type != torch.float32
+        if enabled and self._device.type == "cpu" and not has_bf16_lstm():
+            return _autocast_without_onednn()
         return torch.autocast(self._device.type, self._type, enabled=enabled)
 
     @property

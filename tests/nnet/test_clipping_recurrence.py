@@ -8,9 +8,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from pipeline.config import TrainOptions
 from pipeline.io.errors import UserError
 from pipeline.nnet.batches import FrameStore
 from pipeline.nnet.clipping.recurrence import FrameClipping, clip_frames
+from pipeline.nnet.precision import Precision
 from tests.nnet.gradients import make
 from tests.nnet.recurrent_reference import unrolled
 from tests.nnet.test_model import KINDS
@@ -193,7 +195,7 @@ def test_mixed_precision_is_close_to_single(kind: str) -> None:
     cell, frames = cell_of(kind), some_frames()
     expected = gradients(cell, cell(frames)[0], frames)
     make(cell, "time_step", threshold=1e6)
-    with torch.autocast("cpu", torch.bfloat16):
+    with Precision(TrainOptions(precision="bf16"), torch.device("cpu")).autocast():
         output = cell(frames)[0]
     for a, b in zip(gradients(cell, output.float(), frames), expected, strict=True):
         torch.testing.assert_close(a, b, atol=0.05 * float(b.abs().max()), rtol=0.0)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pipeline.config import ModelOptions, SequenceOptions
+from pipeline.config import ModelOptions, SequenceOptions, TrainOptions
 from pipeline.hmm.segments import phone_segments
 from pipeline.nnet.batches import FrameStore
 from pipeline.nnet.measures import evaluate
 from pipeline.nnet.model import AcousticModel
 from pipeline.nnet.model_files import HybridModel
+from pipeline.nnet.precision import Precision
 from pipeline.nnet.sequence.accuracy import expected_accuracy
 from pipeline.nnet.sequence.criterion import SequenceCriterion
 from pipeline.nnet.sequence.forward_backward import GraphBatch, log_total
@@ -114,7 +115,7 @@ def test_half_precision_of_the_network_leaves_the_sums_exact(kind: str) -> None:
     criterion, network, store = setup(kind)
     batch, names = store.pad(INDICES), [f"u{i:03d}" for i in INDICES]
     whole = criterion.loss(network, batch, names)
-    with torch.autocast("cpu", torch.bfloat16):
+    with Precision(TrainOptions(precision="bf16"), torch.device("cpu")).autocast():
         half = criterion.loss(network, batch, names)
     half.backward()
     assert half.dtype == torch.float32
