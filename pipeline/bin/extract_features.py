@@ -12,11 +12,12 @@ import torch
 
 from pipeline.config import MfccOptions
 from pipeline.features.mfcc import Extractor, extract
-from pipeline.features.shards import Item, copies_of, read_items, select_shard
+from pipeline.features.shards import Item, copies_of, read_items
 from pipeline.io.archive import write_matrices
 from pipeline.io.errors import run
 from pipeline.io.options import parse_options
 from pipeline.io.rejects import Reject, write_rejects
+from pipeline.io.sharding import select_shard
 
 CHUNK_UTTERANCES = 2000  # held in memory at a time
 

@@ -72,4 +72,4 @@ class DecodeOptions(Options):
     # Split whose test set is for development: the weight and penalty with the fewest errors on it
     # are also scored on the other splits ("tuned"), which had no part in their choice.
     tune_split: Name | None = None
-    num_shards: Count = 1
+    num_shards: Count = 1  # jobs of a search, each with its share of the utterances

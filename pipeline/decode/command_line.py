@@ -22,6 +22,8 @@ def decode_program(
     parser.add_argument("--words", type=Path, required=True, help="words.txt")
     parser.add_argument("--loglikes", type=Path, required=True, help="scp or ark, (T, P) each")
     parser.add_argument("--options", default="{}", help="DecodeOptions as JSON")
+    parser.add_argument("--shard", type=int, default=0, help="0 to num-shards - 1")
+    parser.add_argument("--num-shards", type=int, default=1, help="jobs that share the scp")
     parser.add_argument("--output-dir", type=Path, required=True)
     args = parser.parse_args()
     options = SearchOptions.from_json(args.options)
@@ -29,6 +31,12 @@ def decode_program(
     if args.hmm is not None:
         graph.check_model(args.hmm)
     summary = decode_files(
-        make_search(graph, options), graph, args.loglikes, options, args.output_dir
+        make_search(graph, options),
+        graph,
+        args.loglikes,
+        options,
+        args.output_dir,
+        args.shard,
+        args.num_shards,
     )
     print(summary, file=sys.stderr)

@@ -75,7 +75,13 @@ def _by_length(pool: list[Utterance]) -> Iterator[list[Utterance]]:
 
 
 def decode_files(
-    search: Search, graph: SearchGraph, loglikes: Path, options: SearchOptions, output_dir: Path
+    search: Search,
+    graph: SearchGraph,
+    loglikes: Path,
+    options: SearchOptions,
+    output_dir: Path,
+    shard: int = 0,
+    num_shards: int = 1,
 ) -> Summary:
     """Decode a whole scp or ark; write hypotheses.jsonl, lattices.jsonl.gz and rejected.tsv.
 
@@ -83,8 +89,12 @@ def decode_files(
     one a setting; the acoustic cost is not scaled. An utterance in which no path comes to a final
     state gets its best partial path, and a warning on standard error.
 
+    Args:
+        shard, num_shards: which share of an scp; ``merge_shards`` joins them to what one job with
+            all would have written.
     Raises:
-        UserError: see ``read_utterances``; or nothing could be decoded.
+        UserError: see ``read_utterances``; or nothing could be decoded (of several shards one may
+            be empty).
     """
     began = time.monotonic()
     rejects: list[Reject] = []
@@ -93,7 +103,7 @@ def decode_files(
     partial: list[str] = []
     num_frames = 0
     name = graph.words.name
-    for group in batches(read_utterances(loglikes, graph.num_pdfs, rejects)):
+    for group in batches(read_utterances(loglikes, graph.num_pdfs, rejects, shard, num_shards)):
         num_frames += sum(len(utterance.log_likes) for utterance in group)
         batch = search.decode(group)
         for path in best_paths(batch, options.settings):
@@ -114,7 +124,7 @@ def decode_files(
     for reject in sorted(rejects):
         print(f"warning: {reject.utterance_id}: rejected: {reject.reason}", file=sys.stderr)
     write_rejects(output_dir / "rejected.tsv", rejects)
-    if not hypotheses:
+    if not hypotheses and num_shards == 1:
         raise UserError(f"{loglikes}: no utterance could be decoded; see {output_dir}/rejected.tsv")
     write_json_lines(
         output_dir / "hypotheses.jsonl", (h for _, many in sorted(hypotheses.items()) for h in many)

@@ -82,13 +82,18 @@ class Utterance:
     log_likes: NDArray[np.float32]
 
 
-def read_utterances(path: Path, num_pdfs: int, rejects: list[Reject]) -> Iterator[Utterance]:
+def read_utterances(
+    path: Path, num_pdfs: int, rejects: list[Reject], shard: int = 0, num_shards: int = 1
+) -> Iterator[Utterance]:
     """Good utterances of an scp or ark; the others are added to ``rejects``.
+
+    Args:
+        shard, num_shards: which share of an scp, as in ``read_matrices``.
 
     Raises:
         UserError: damaged archive, or a matrix of another width than the graph's pdfs.
     """
-    for utterance_id, matrix in read_matrices(path):
+    for utterance_id, matrix in read_matrices(path, shard, num_shards):
         if matrix.shape[1] != num_pdfs and matrix.size:
             raise UserError(
                 f"{path}: utterance {utterance_id}: {matrix.shape[1]} columns, but the graph has "

@@ -39,18 +39,6 @@ def copies_of(items: list[Item], warp: float) -> list[Item]:
     return [(recording, copy_of(spoken, warp)) for recording, spoken in items]
 
 
-def select_shard(items: list[Item], shard: int, num_shards: int) -> list[Item]:
-    """Contiguous share number `shard` (0-based) of `num_shards`, sizes differing by at most one.
-
-    Raises:
-        UserError: there is no such shard.
-    """
-    if not 0 <= shard < num_shards:
-        raise UserError(f"shard {shard}: shards are numbered 0 to {num_shards - 1}")
-    bounds = [len(items) * i // num_shards for i in range(num_shards + 1)]
-    return items[bounds[shard] : bounds[shard + 1]]
-
-
 def merge_shards(
     items: list[Item],
     scp_paths: Iterable[Path],

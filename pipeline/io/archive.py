@@ -9,6 +9,8 @@ readers, a shorter list. Compressed matrices are expanded by kaldi_native_io.
 
 from __future__ import annotations
 
+import mmap
+import os
 import struct
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
@@ -21,6 +23,7 @@ import numpy.typing as npt
 
 from pipeline.io.atomic import atomic_path
 from pipeline.io.errors import UserError
+from pipeline.io.sharding import select_shard
 
 IntVector = npt.NDArray[np.int32]
 Matrix = npt.NDArray[Any]
@@ -120,14 +123,19 @@ def write_int_vectors(
 
 @dataclass(frozen=True)
 class _Ark:
-    """A whole archive in memory, and its name for those objects that kaldi_native_io reads."""
+    """A whole archive, mapped, and its name for those objects that kaldi_native_io reads."""
 
     path: str
     data: memoryview
 
     @classmethod
     def load(cls, path: Path | str) -> _Ark:
-        return cls(str(path), memoryview(Path(path).read_bytes()))
+        # Mapped: a shard of a large archive is all that comes into memory. No archive is ever
+        # changed in place (a new one takes its name), so the mapped bytes stay.
+        with Path(path).open("rb") as file:
+            if not os.fstat(file.fileno()).st_size:
+                return cls(str(path), memoryview(b""))
+            return cls(str(path), memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)))
 
     def unpack(self, form: str, at: int) -> tuple[int, ...]:
         try:
@@ -225,7 +233,7 @@ def read_scp(path: Path | str) -> list[tuple[str, str]]:
 
 
 class ArchiveFiles:
-    """Reads single objects at `ark:offset` places; each archive is read into memory once."""
+    """Reads single objects at `ark:offset` places; each archive is mapped into memory once."""
 
     def __init__(self) -> None:
         self._arks: dict[str, _Ark] = {}
@@ -263,8 +271,12 @@ class ArchiveFiles:
             raise _damaged(place, f"utterance {key}: no whole integer vector there") from None
 
 
-def read_matrices(path: Path | str) -> Iterator[tuple[str, Matrix]]:
+def read_matrices(
+    path: Path | str, shard: int = 0, num_shards: int = 1
+) -> Iterator[tuple[str, Matrix]]:
     """Yield (key, (T, F) float32 or float64 matrix) from an .ark, or in the order of an .scp.
+
+    Of an .scp one share of `num_shards` may be read (`select_shard`), an .ark only whole.
 
     The matrices are read-only views; copy before changing them.
 
@@ -274,8 +286,10 @@ def read_matrices(path: Path | str) -> Iterator[tuple[str, Matrix]]:
     path = Path(path)
     if path.suffix == ".scp":
         files = ArchiveFiles()
-        for key, place in read_scp(path):
+        for key, place in select_shard(read_scp(path), shard, num_shards):
             yield key, files.matrix(key, place)
+    elif num_shards > 1:
+        raise UserError(f"{path}: only an scp can be read in shards; give that of the archive")
     else:
         yield from _read_ark(path, "matrix")
 

@@ -1,4 +1,10 @@
-# Log-likelihoods of the test set, then the search with each decoder.
+# Log-likelihoods of the test set, then the search with each decoder, whole or in shards.
+
+# Where a search writes, and its share of the utterances.
+SHARD, NUMBER, SHARE = "", "", ""
+if RECIPE.decode.num_shards > 1:
+    SHARD, NUMBER = "shards/{shard}/", "_{shard}"
+    SHARE = f" --shard {{wildcards.shard}} --num-shards {RECIPE.decode.num_shards}"
 
 
 rule nnet_loglikes:
@@ -146,12 +152,12 @@ rule decode_kaldi:
             RECIPE, f"{ROOT}/{wildcards.split}", wildcards.model, wildcards.grammar
         ).replace(".scp", ".ark"),
     output:
-        hypotheses=f"{ROOT}/{{split}}/decode/{{model}}/{{grammar}}/kaldi/hypotheses.jsonl",
-        lattices=f"{ROOT}/{{split}}/decode/{{model}}/{{grammar}}/kaldi/lattices.jsonl.gz",
+        hypotheses=f"{ROOT}/{{split}}/decode/{{model}}/{{grammar}}/kaldi/{SHARD}hypotheses.jsonl",
+        lattices=f"{ROOT}/{{split}}/decode/{{model}}/{{grammar}}/kaldi/{SHARD}lattices.jsonl.gz",
     log:
-        f"{ROOT}/logs/{{split}}/decode/{{model}}_{{grammar}}_kaldi.log",
+        f"{ROOT}/logs/{{split}}/decode/{{model}}_{{grammar}}_kaldi{NUMBER}.log",
     benchmark:
-        f"{ROOT}/benchmarks/{{split}}/decode/{{model}}_{{grammar}}_kaldi.tsv"
+        f"{ROOT}/benchmarks/{{split}}/decode/{{model}}_{{grammar}}_kaldi{NUMBER}.tsv"
     conda:
         "../../environment.yml"
     threads: 1
@@ -165,7 +171,7 @@ rule decode_kaldi:
     shell:
         "python -m pipeline.bin.decode_kaldi --graph {input.graph:q} --hmm {input.hmm:q}"
         " --words {input.words:q} --loglikes {input.loglikes:q} --options {params.options:q}"
-        " --output-dir {params.output_dir:q} &> {log:q}"
+        f" --output-dir {{params.output_dir:q}}{SHARE} &> {{log:q}}"
 
 
 rule decode_k2:
@@ -178,12 +184,12 @@ rule decode_k2:
         loglikes=rules.decode_kaldi.input.loglikes,
         ark=rules.decode_kaldi.input.ark,
     output:
-        hypotheses=f"{ROOT}/{{split}}/decode/{{model}}/{{grammar}}/k2/hypotheses.jsonl",
-        lattices=f"{ROOT}/{{split}}/decode/{{model}}/{{grammar}}/k2/lattices.jsonl.gz",
+        hypotheses=f"{ROOT}/{{split}}/decode/{{model}}/{{grammar}}/k2/{SHARD}hypotheses.jsonl",
+        lattices=f"{ROOT}/{{split}}/decode/{{model}}/{{grammar}}/k2/{SHARD}lattices.jsonl.gz",
     log:
-        f"{ROOT}/logs/{{split}}/decode/{{model}}_{{grammar}}_k2.log",
+        f"{ROOT}/logs/{{split}}/decode/{{model}}_{{grammar}}_k2{NUMBER}.log",
     benchmark:
-        f"{ROOT}/benchmarks/{{split}}/decode/{{model}}_{{grammar}}_k2.tsv"
+        f"{ROOT}/benchmarks/{{split}}/decode/{{model}}_{{grammar}}_k2{NUMBER}.tsv"
     conda:
         "../envs/k2.yaml"
     threads: 1
@@ -197,4 +203,35 @@ rule decode_k2:
     shell:
         '{{ "$K2_PYTHON" -m pipeline.bin.decode_k2 --graph {input.graph:q} --hmm {input.hmm:q}'
         " --words {input.words:q} --loglikes {input.loglikes:q} --options {params.options:q}"
-        " --output-dir {params.output_dir:q}; }} &> {log:q}"
+        f" --output-dir {{params.output_dir:q}}{SHARE}; }}}} &> {{log:q}}"
+
+
+if RECIPE.decode.num_shards > 1:
+
+    rule merge_decoded:
+        input:
+            expand(
+                f"{ROOT}/{{{{split}}}}/decode/{{{{model}}}}/{{{{grammar}}}}/{{{{decoder}}}}/shards/{{shard}}/{{name}}",
+                shard=range(RECIPE.decode.num_shards),
+                name=["hypotheses.jsonl", "lattices.jsonl.gz"],
+            ),
+        output:
+            hypotheses=f"{ROOT}/{{split}}/decode/{{model}}/{{grammar}}/{{decoder}}/hypotheses.jsonl",
+            lattices=f"{ROOT}/{{split}}/decode/{{model}}/{{grammar}}/{{decoder}}/lattices.jsonl.gz",
+        log:
+            f"{ROOT}/logs/{{split}}/decode/{{model}}_{{grammar}}_{{decoder}}.log",
+        benchmark:
+            f"{ROOT}/benchmarks/{{split}}/decode/{{model}}_{{grammar}}_{{decoder}}.tsv"
+        conda:
+            "../../environment.yml"
+        threads: 1
+        resources:
+            mem_mb=1000,
+            runtime=30,
+        params:
+            num_shards=RECIPE.decode.num_shards,
+            output_dir=subpath(output.hypotheses, parent=True),
+            code=CODE.of("pipeline.bin.merge_decoded"),
+        shell:
+            "python -m pipeline.bin.merge_decoded --num-shards {params.num_shards}"
+            " --output-dir {params.output_dir:q} &> {log:q}"

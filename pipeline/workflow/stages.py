@@ -88,6 +88,12 @@ def stage_files(config: Config) -> dict[str, list[str]]:
                 for folder, model in cells
                 for grammar in config.grammars
             ),
+            *(
+                f"{search}/shards/{i}/hypotheses.jsonl"
+                for search in searches
+                for i in range(config.decode.num_shards)
+                if config.decode.num_shards > 1
+            ),
             *(f"{search}/hypotheses.jsonl" for search in searches),
         ],
         "score": [
@@ -142,6 +148,8 @@ def stage_rules(config: Config, stage: str) -> list[str]:
             *(["estimate_pronunciations"] if config.graph.pronunciations is not None else []),
             *STAGE_RULES[stage],
         ]
+    if stage == "decode" and config.decode.num_shards > 1:
+        return [*STAGE_RULES[stage], "merge_decoded"]
     if stage == "score" and config.wer_epoch_networks:
         return [*STAGE_RULES[stage], "wer_by_epoch"]
     return list(STAGE_RULES[stage])

@@ -15,15 +15,18 @@ import pytest
 from pipeline.decode.decode import BATCH_FRAMES, batches
 from pipeline.decode.inputs import SearchGraph, Utterance
 from pipeline.decode.k2_environment import k2_python
+from pipeline.decode.shards import merge_shards
 from pipeline.graph.fst import from_tuples
 from pipeline.io.archive import write_matrices
-from pipeline.io.json_lines import read_json_lines
-from pipeline.io.rejects import read_rejects
+from pipeline.io.errors import UserError
+from pipeline.io.json_lines import read_json_lines, write_json_lines
+from pipeline.io.rejects import read_rejects, write_rejects
 from pipeline.io.symbols import SymbolTable
 from tests.decode.brute_force import save_graph
 from tests.decode.paths import path_costs
 
 ROOT = Path(__file__).parents[2]
+NAMES = ("hypotheses.jsonl", "lattices.jsonl.gz", "rejected.tsv")  # what a search writes
 # Three frames at least: word 1 is pdfs 0 0 1, word 2 is pdfs 0 1 1; self-loop on the last state.
 GRAPH = SearchGraph(
     from_tuples(
@@ -119,12 +122,41 @@ def test_good_utterances_go_on_and_bad_ones_are_listed(decoder: str, folder: Pat
 
 @pytest.mark.parametrize("decoder", ["kaldi", "k2"])
 def test_same_input_gives_the_same_bytes(decoder: str, folder: Path) -> None:
-    names = ("hypotheses.jsonl", "lattices.jsonl.gz", "rejected.tsv")
     contents = []
     for _ in range(2):
         assert run_program(decoder, folder).returncode == 0
-        contents.append([(folder / decoder / name).read_bytes() for name in names])
+        contents.append([(folder / decoder / name).read_bytes() for name in NAMES])
     assert contents[0] == contents[1]
+
+
+@pytest.mark.parametrize("decoder", ["kaldi", "k2"])
+def test_shards_are_merged_to_the_bytes_of_one_job(decoder: str, folder: Path) -> None:
+    assert run_program(decoder, folder).returncode == 0
+    out = folder / decoder
+    whole = {name: (out / name).read_bytes() for name in NAMES}
+    num_shards = 3 if decoder == "k2" else 8  # more than there are utterances: some are empty
+    for shard in range(num_shards):
+        place = ("--shard", str(shard), "--num-shards", str(num_shards))
+        done = run_program(decoder, folder, *place, "--output-dir", str(out / f"shards/{shard}"))
+        assert done.returncode == 0, done.stderr
+    for name in NAMES:
+        (out / name).unlink()
+    assert merge_shards([out / f"shards/{n}" for n in range(num_shards)], out) == 4
+    assert {name: (out / name).read_bytes() for name in NAMES} == whole
+
+
+def test_shards_without_any_utterance_are_an_error(folder: Path) -> None:
+    for shard in (0, 1):
+        write_rejects(folder / f"{shard}/rejected.tsv", [])
+        for name in NAMES[:2]:
+            write_json_lines(folder / str(shard) / name, [])
+    with pytest.raises(UserError, match="no utterance could be decoded; see "):
+        merge_shards([folder / "0", folder / "1"], folder)
+
+
+def test_an_archive_is_not_read_in_shards(folder: Path) -> None:
+    ark = ("--loglikes", str(folder / "loglikes.ark"), "--num-shards", "2")
+    assert "only an scp can be read in shards" in one_line_error(run_program("kaldi", folder, *ark))
 
 
 def test_word_lattices_of_the_engines_agree(folder: Path) -> None:

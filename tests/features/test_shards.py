@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.data import manifests
-from pipeline.features.shards import merge_shards, read_items, select_shard
+from pipeline.features.shards import merge_shards, read_items
 from pipeline.io.archive import write_matrices
 from pipeline.io.errors import UserError
 from pipeline.io.json_lines import write_json_lines
+from pipeline.io.sharding import select_shard
 
 Item = tuple[dict[str, Any], dict[str, Any]]
 

@@ -152,3 +152,16 @@ def test_a_mistake_is_one_line(setting: str, said: str, tmp_path: Path) -> None:
     assert line.startswith("error: ")
     assert said in line
     assert "Traceback" not in result.stdout + result.stderr
+
+
+def test_a_search_in_shards_is_merged_before_it_is_scored(tmp_path: Path) -> None:
+    result = dry_run(tmp_path, "--config", "models=[mono]", 'decode={"num_shards": 3}')
+    assert result.returncode == 0, result.stdout + result.stderr
+    rules = re.findall(r"^(?:local)?rule (\w+):$", result.stdout, re.MULTILINE)
+    assert [rules.count(f"decode_{name}") for name in ("k2", "kaldi")] == [3, 3]
+    assert rules.count("merge_decoded") == rules.count("score") == 2
+    merges = re.findall(r"^rule merge_decoded:\n    input: (.*)\n", result.stdout, re.MULTILINE)
+    assert [files.count("/shards/2/hypotheses.jsonl") for files in merges] == [1, 1]
+    assert "--shard 2 --num-shards 3" in dry_run(
+        tmp_path, "--config", "models=[mono]", 'decode={"num_shards": 3}', "--printshellcmds"
+    ).stdout.replace("'", "")
