@@ -52,7 +52,7 @@ class Criterion(Protocol):
 
     fingerprint: str  # of what the loss depends on beside options, alignment and start
 
-    def prepare(self, features: FeatureSet) -> None:
+    def prepare(self, features: FeatureSet, device: torch.device) -> None:
         """See the utterances to be trained on, perturbed copies included, before the first step."""
 
     def loss(self, model: AcousticModel, batch: Batch, utterance_ids: list[str]) -> Tensor:
@@ -121,7 +121,7 @@ def train(
     if augment is not None:
         train_set = augment(train_set)
     if criterion is not None:
-        criterion.prepare(train_set.features)
+        criterion.prepare(train_set.features, device)
     delay = options.model.target_delay
     train_ids = train_set.features.utterance_ids
     store = FrameStore(train_set.features, train_set.pdfs, delay, device)

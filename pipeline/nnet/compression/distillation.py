@@ -67,15 +67,16 @@ class Distillation:
         self._kept: dict[str, Tensor] = {}  # utterance_id -> (T, P) float16, if they are stored
 
     @torch.no_grad()
-    def prepare(self, features: FeatureSet) -> None:
+    def prepare(self, features: FeatureSet, device: torch.device) -> None:
         """Compute the logits of all utterances of the training, if they are to be stored."""
+        self.teacher.to(device)
         if not self.distill.stored:
             return
         delay = self.teacher.options.target_delay
-        store = FrameStore(features, target_delay=delay)
+        store = FrameStore(features, target_delay=delay, device=device)
         for indices in store.batches_by_length(EVALUATION_FRAMES):
             batch = store.pad(indices)
-            logits = self.teacher(batch.features, batch.lengths).half()
+            logits = self.teacher(batch.features, batch.lengths).half().cpu()
             for row, i in enumerate(indices):
                 end = delay + store.num_frames[i]
                 self._kept[features.utterance_ids[i]] = logits[row, delay:end].clone()
@@ -83,7 +84,6 @@ class Distillation:
     @torch.no_grad()
     def teacher_logits(self, batch: Batch, delay: int) -> Tensor:
         """(N, T - delay, P) of the frames of a batch that was padded for a delay of `delay`."""
-        self.teacher.to(batch.features.device)
         own = self.teacher.options.target_delay
         num_frames = batch.features.shape[1] - delay
         features = batch.features[:, : num_frames + own]

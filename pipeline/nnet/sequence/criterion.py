@@ -53,7 +53,7 @@ class SequenceCriterion:
         self.denominator = expand(self._ngram.graph(), hmm, self._log_probs)
         self._chains: dict[Phones, StateGraph] = {}
 
-    def prepare(self, features: FeatureSet) -> None:
+    def prepare(self, features: FeatureSet, device: torch.device) -> None:
         """Nothing to prepare: the graphs of the alignment are there."""
 
     def numerator(self, utterance_id: str) -> StateGraph:

@@ -99,7 +99,7 @@ def test_teacher_and_student_meet_at_the_same_frame(own: int, delay: int) -> Non
             weight=1.0, temperature=1.0, model={"target_delay": delay}, distill={"stored": stored}
         )
         taught = criterion(settings, teacher)
-        taught.prepare(TASK.features)
+        taught.prepare(TASK.features, torch.device("cpu"))
         store = FrameStore(TASK.features, TASK.pdfs, delay)
         model = network(target_delay=delay, hidden_dim=9)
         loss = taught.loss(model, store.pad([7, 3]), ["u007", "u003"])
