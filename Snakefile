@@ -17,6 +17,8 @@ from pipeline.workflow import (
     files_until,
     gmm_files,
     grammar_file,
+    corpus_text,
+    grammar_options,
     grammar_sources,
     graph_lang,
     hmm_of,

@@ -31,6 +31,7 @@ CORPORA = {
     "fsdd": Entry("local.fsdd", "folder"),
     "yesno": Entry("local.yesno", "folder"),
     "speech_commands": Entry("local.speech_commands", "folder"),
+    "librispeech": Entry("local.librispeech", "folder"),
     "demo": Entry("local.demo", "made"),
     "kaldi_dir": Entry("local.kaldi_dir", "options"),
     "lhotse_manifests": Entry("local.lhotse_manifests", "options"),

@@ -12,8 +12,8 @@ from pipeline.config import CorpusOptions
 from pipeline.data.lexicon import write_lexicon
 from pipeline.data.locate import locate_corpus
 from pipeline.data.prepare import Prepared, check_fraction, check_splits, prepare_corpus
-from pipeline.io.atomic import write_json
-from pipeline.io.errors import run
+from pipeline.io.atomic import write_json, write_text
+from pipeline.io.errors import UserError, run
 from pipeline.io.json_lines import write_json_lines
 from pipeline.io.options import parse_options
 from pipeline.io.rejects import write_rejects
@@ -29,6 +29,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--num-threads", type=int, default=1)
     parser.add_argument("--downloads", type=Path, default=Path("downloads"))
     parser.add_argument("--output-dir", type=Path, required=True)
+    parser.add_argument("--with-text", action="store_true", help="also text for language models")
     return parser.parse_args()
 
 
@@ -65,7 +66,15 @@ def main() -> None:
     where = f"corpus {options.name} (all reasons in {rejected})"
     check_fraction(prepared.rejects, num_good, options.max_rejected_fraction, where)
     check_splits(prepared.splits, where)
+    if args.with_text and not prepared.sentences:
+        raise UserError(
+            f"corpus {options.name}: it has no text of its own for language models; name a file in "
+            "the grammar in place of 'corpus', or none: the training transcripts"
+        )
     write_prepared(prepared, args.output_dir)
+    if args.with_text:
+        text = "".join(f"{sentence}\n" for sentence in prepared.sentences)
+        write_text(args.output_dir / "text.txt", text)
     print(
         f"{options.name}: {num_good} utterances, {len(prepared.rejects)} rejected", file=sys.stderr
     )

@@ -13,7 +13,7 @@ from pipeline.config.compression import (
     TransferOptions,
 )
 from pipeline.config.data import CorpusOptions, LangOptions, MfccOptions
-from pipeline.config.decode import DecodeOptions, GrammarOptions, GraphOptions
+from pipeline.config.decode import CORPUS_TEXT, DecodeOptions, GrammarOptions, GraphOptions
 from pipeline.config.gmm import AlignOptions, GmmOptions
 from pipeline.config.load import load_config, merge
 from pipeline.config.network import (
@@ -28,6 +28,7 @@ from pipeline.config.network import (
 from pipeline.config.recipe import Config
 
 __all__ = [
+    "CORPUS_TEXT",
     "RUN_FOLDERS",
     "AlignOptions",
     "AugmentOptions",

@@ -8,6 +8,8 @@ from pydantic import Field, model_validator
 
 from pipeline.config.base import Count, Name, Options, Positive
 
+CORPUS_TEXT = "corpus"
+
 
 class GrammarOptions(Options):
     """What may be said.
@@ -18,7 +20,8 @@ class GrammarOptions(Options):
 
     type: Literal["one_word", "loop", "arpa", "ngram", "jsgf"]
     words: tuple[str, ...] | None = None  # not arpa, jsgf; default: every word of the lexicon
-    # ngram: one sentence a line; null: the transcripts of each split's training set.
+    # ngram: one sentence a line; corpus: the text that comes with the corpus; null: the transcripts
+    # of each split's training set.
     file: str | None = None
     order: Annotated[int, Field(ge=1, le=9)] = 3  # ngram only, as all below
     # N-grams go whose loss raises the perplexity by less than this share (Stolcke), e.g. 1e-8 ...
@@ -30,6 +33,8 @@ class GrammarOptions(Options):
     def _fits_type(self) -> GrammarOptions:
         if self.type in ("arpa", "jsgf") and self.file is None:
             raise ValueError(f"'file' is missing: type {self.type} needs it")
+        if self.file == CORPUS_TEXT and self.type != "ngram":
+            raise ValueError("'file' corpus is for type ngram")
         if self.type in ("one_word", "loop") and self.file is not None:
             raise ValueError("'file' belongs to types arpa, ngram and jsgf")
         if self.type in ("arpa", "jsgf") and self.words is not None:

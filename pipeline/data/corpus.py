@@ -42,6 +42,7 @@ class Corpus:
     Attributes:
         splits: may name utterances that are rejected later; they are dropped there.
         rejects: lines and files that gave no utterance at all.
+        sentences: text for language models, beside or in place of the transcripts.
         unknown_word: words outside the lexicon are kept if this is set (LangOptions has the same).
     """
 
@@ -50,3 +51,4 @@ class Corpus:
     splits: Splits
     rejects: list[Reject] = field(default_factory=list)
     unknown_word: str | None = None
+    sentences: list[str] = field(default_factory=list)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.data import manifests
@@ -24,6 +24,7 @@ class Prepared:
     lexicon: list[LexiconEntry]
     splits: Splits
     rejects: list[Reject]
+    sentences: list[str] = field(default_factory=list)
 
 
 class _Bad(Exception):
@@ -184,4 +185,5 @@ def prepare_corpus(
             for split, sets in corpus.splits.items()
         },
         rejects,
+        corpus.sentences,
     )

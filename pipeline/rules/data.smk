@@ -5,6 +5,7 @@ rule prepare_data:
     # rejected.tsv is not declared, here and below: Snakemake would delete it when the job fails,
     # just when it is wanted.
     output:
+        **corpus_text(RECIPE),
         recordings=f"{ROOT}/data/recordings.jsonl.gz",
         supervisions=f"{ROOT}/data/supervisions.jsonl.gz",
         lexicon=f"{ROOT}/data/lexicon.txt",
@@ -25,9 +26,10 @@ rule prepare_data:
         frame_length_ms=RECIPE.features.frame_length_ms,
         seed=RECIPE.seed,
         output_dir=subpath(output.recordings, parent=True),
+        with_text="--with-text" if corpus_text(RECIPE) else "",
         code=CODE.of("pipeline.bin.prepare_data", f"local.{RECIPE.corpus.name}"),
     shell:
         "python -m pipeline.bin.prepare_data --corpus {params.corpus:q}"
         " --sampling-rate {params.sampling_rate} --frame-length-ms {params.frame_length_ms}"
-        " --seed {params.seed} --num-threads {threads} --output-dir {params.output_dir:q}"
+        " --seed {params.seed} --num-threads {threads} {params.with_text} --output-dir {params.output_dir:q}"
         " &> {log:q}"
