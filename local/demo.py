@@ -18,18 +18,15 @@ import soundfile
 from pydantic import Field, model_validator
 
 from local.digits import DIGIT_WORDS, PRONUNCIATIONS, digit_lexicon
-from local.espeak import Phoneme, Request, Speech, list_variants, speak
+from local.espeak import Phoneme, Request, Speech, speak
+from local.voices import speaker_of, split_voices, usable_voices
 from pipeline.config import Count, Options
 from pipeline.data.corpus import Corpus, Utterance
+from pipeline.data.resampling import resample
 from pipeline.io.errors import UserError
 from pipeline.io.json_lines import write_json_lines
 from pipeline.io.options import validate_options
 
-# Voices that are no voices of people: whispers, robots, monsters.
-UNUSED_VOICES = re.compile(
-    r"whisper.*|croak|Demonic|.*[Rr]obo.*|Tweaky|klatt.*|AnxiousAndy|Storm|iven.*|fast"
-)
-NUMBERED_VOICES = re.compile(r"[fm][0-9]")  # f1, f2, ... are different voices
 PAUSE_PROBABILITY = 0.2  # of a comma, so a pause, after a digit
 RATES = (110, 190)  # words a minute
 PITCHES = (30, 70)
@@ -79,35 +76,6 @@ class DemoOptions(Options):
         if self.min_digits > self.max_digits or self.snr_db[0] > self.snr_db[1]:
             raise ValueError("min_digits and snr_db[0] must not be above max_digits and snr_db[1]")
         return self
-
-
-def voice_family(name: str) -> str:
-    """Voices of one family (steph, steph2, ...) sound alike; f1 to f5 and m1 to m8 do not."""
-    return name if NUMBERED_VOICES.fullmatch(name) else name.lower().rstrip("0123456789")
-
-
-def split_voices(
-    names: list[str], num_test: int, rng: np.random.Generator
-) -> tuple[list[str], list[str]]:
-    """Draw at least `num_test` voices, by whole families, for the test: (train, test), sorted.
-
-    Raises:
-        UserError: nothing would be left for training.
-    """
-    families: dict[str, list[str]] = {}
-    for name in sorted(names):
-        families.setdefault(voice_family(name), []).append(name)
-    order = sorted(families)
-    test: list[str] = []
-    for i in rng.permutation(len(order)):
-        if len(test) < num_test:
-            test += families[order[i]]
-    train = sorted(set(names) - set(test))
-    if not train:
-        raise UserError(
-            f"corpus.options.num_test_voices: {num_test}: only {len(names)} voices; lower it"
-        )
-    return train, sorted(test)
 
 
 def _text(rng: np.random.Generator, options: DemoOptions) -> tuple[list[str], str]:
@@ -162,15 +130,8 @@ def _waveform(
     speech: Speech, rng: np.random.Generator, options: DemoOptions
 ) -> tuple[npt.NDArray[np.float64], float]:
     """Resampled speech between silences, with noise: samples in [-1, 1], seconds before it."""
-    from math import gcd
-
-    from scipy.signal import resample_poly
-
-    divisor = gcd(options.sampling_rate, speech.sampling_rate)
-    clean = resample_poly(
-        speech.samples.astype(np.float64) / 32768.0,
-        options.sampling_rate // divisor,
-        speech.sampling_rate // divisor,
+    clean = resample(
+        speech.samples.astype(np.float64) / 32768.0, speech.sampling_rate, options.sampling_rate
     )
     before, after = (round(rng.uniform(*SILENCE) * options.sampling_rate) for _ in range(2))
     power = float(np.mean(np.square(clean)))
@@ -189,9 +150,8 @@ def prepare(corpus_dir: Path, options: dict[str, Any]) -> Corpus:
     """
     chosen = validate_options(DemoOptions, options, "corpus.options")
     seed = [chosen.seed, zlib.crc32(b"demo")]
-    names = [name for name in list_variants() if not UNUSED_VOICES.fullmatch(name)]
     train_voices, test_voices = split_voices(
-        names, chosen.num_test_voices, np.random.default_rng(seed)
+        usable_voices(), chosen.num_test_voices, np.random.default_rng(seed)
     )
     corpus_dir.mkdir(parents=True, exist_ok=True)
     for old in corpus_dir.glob("*.wav"):
@@ -205,7 +165,7 @@ def prepare(corpus_dir: Path, options: dict[str, Any]) -> Corpus:
         for i in range(count):
             rng = np.random.default_rng([*seed, zlib.crc32(name.encode()), i])
             voice = voices[i % len(voices)]
-            speaker = re.sub(r"[^a-z0-9]+", "", voice.lower())
+            speaker = speaker_of(voice)
             words, spoken = _text(rng, chosen)
             rate, pitch = int(rng.integers(*RATES)), int(rng.integers(*PITCHES))
             request = Request(spoken, f"en-us+{voice}", rate, pitch, int(rng.integers(2**31)))

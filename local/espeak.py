@@ -148,7 +148,12 @@ class _Engine:
 _engine: list[_Engine] = []  # the speaking process's own
 
 
-def _speak_here(requests: list[Request]) -> list[Speech]:
+def speak_here(requests: list[Request]) -> list[Speech]:
+    """Speak in this process, which must be one of ``speaking_processes``.
+
+    What was spoken before in a process changes some voices slightly: the same speech comes only
+    after the same requests.
+    """
     if not _engine:
         _engine.append(_Engine())
     return [_engine[0].speak(request) for request in requests]
@@ -166,7 +171,7 @@ def phonemes(words: list[str], voice: str = "en-us") -> list[list[str]]:
     Raises:
         UserError: as ``speak``.
     """
-    with _speaking_process() as pool:
+    with speaking_processes() as pool:
         return pool.submit(_phonemes_here, words, voice).result()
 
 
@@ -184,19 +189,29 @@ def speak(requests: list[Request]) -> Iterator[Speech]:
     Raises:
         UserError: espeak-ng is not installed, does not know a voice, or its process died.
     """
-    with _speaking_process() as pool:
+    with speaking_processes() as pool:
         starts = range(0, len(requests), REQUESTS_AT_A_TIME)
         groups = [requests[start : start + REQUESTS_AT_A_TIME] for start in starts]
-        for speeches in pool.map(_speak_here, groups):
+        for speeches in pool.map(speak_here, groups):
             yield from speeches
 
 
 @contextmanager
-def _speaking_process() -> Iterator[ProcessPoolExecutor]:
-    """One process for the library; its failures as one line."""
+def speaking_processes(
+    count: int = 1, tasks_of_each: int | None = None
+) -> Iterator[ProcessPoolExecutor]:
+    """Processes for the library, its failures as one line.
+
+    Args:
+        tasks_of_each: after as many tasks, a process is replaced by a new one.
+    Raises:
+        UserError: espeak-ng is not installed, does not know a voice, or a process died.
+    """
     context = multiprocessing.get_context("spawn")
     try:
-        with ProcessPoolExecutor(max_workers=1, mp_context=context) as pool:
+        with ProcessPoolExecutor(
+            count, mp_context=context, max_tasks_per_child=tasks_of_each
+        ) as pool:
             yield pool
     except BrokenProcessPool:
         raise UserError(

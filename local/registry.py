@@ -33,6 +33,7 @@ CORPORA = {
     "speech_commands": Entry("local.speech_commands", "folder"),
     "librispeech": Entry("local.librispeech", "folder"),
     "demo": Entry("local.demo", "made"),
+    "synth": Entry("local.synth", "made"),
     "kaldi_dir": Entry("local.kaldi_dir", "options"),
     "lhotse_manifests": Entry("local.lhotse_manifests", "options"),
     "table": Entry("local.table", "options"),

@@ -21,8 +21,8 @@ import soundfile
 from numpy.typing import NDArray
 from scipy.signal import resample_poly
 
-from local.demo import UNUSED_VOICES
 from local.espeak import Phoneme, Request, Speech, list_variants, speak
+from local.voices import UNUSED_VOICES
 from pipeline.io.atomic import write_text
 from pipeline.io.json_lines import write_json_lines
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
-from scipy.signal import resample_poly
 
+from pipeline.data.resampling import resample
 from pipeline.io.errors import UserError
 
 Samples = NDArray[np.float32]
@@ -105,15 +105,6 @@ class AudioFile:
         except (soundfile.SoundFileError, OSError) as error:
             raise self._unreadable(error) from None
         return resample(samples, self.rate, self.sampling_rate)
-
-
-def resample(samples: Samples, rate: int, new_rate: int) -> Samples:
-    """Another sampling rate, by a polyphase filter: (n,) -> (ceil(n * new_rate / rate),)."""
-    if rate == new_rate:
-        return samples
-    divisor = math.gcd(rate, new_rate)
-    result: Samples = resample_poly(samples, new_rate // divisor, rate // divisor)
-    return result.astype(np.float32)
 
 
 def frame_levels(audio: AudioFile) -> NDArray[np.float32]:

@@ -12,11 +12,11 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.data.resampling import resample
 from pipeline.decode.audio_segments import (
     PADDING,
     AudioFile,
     frame_levels,
-    resample,
     speech_spans,
     windows,
 )

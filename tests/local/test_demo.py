@@ -12,6 +12,7 @@ import soundfile
 from local import demo
 from local.digits import DIGIT_WORDS, PRONUNCIATIONS
 from local.espeak import Request, speak
+from local.voices import split_voices, voice_family
 from pipeline.data.corpus import Corpus
 from pipeline.data.prepare import prepare_corpus
 from pipeline.io.errors import UserError
@@ -123,13 +124,13 @@ def test_an_unknown_voice_is_one_clear_error() -> None:
 def test_voices_of_a_family_stay_together() -> None:
     names = ["steph", "steph2", "steph3", "f1", "f2", "Mike", "mike2", "paul"]
     for seed in range(20):
-        train, test = demo.split_voices(names, 2, np.random.default_rng(seed))
+        train, test = split_voices(names, 2, np.random.default_rng(seed))
         assert sorted(train + test) == sorted(names)
         assert 2 <= len(test) <= 4
-        assert not set(map(demo.voice_family, train)) & set(map(demo.voice_family, test))
-    assert demo.voice_family("f1") != demo.voice_family("f2")
+        assert not set(map(voice_family, train)) & set(map(voice_family, test))
+    assert voice_family("f1") != voice_family("f2")
     with pytest.raises(UserError, match="num_test_voices: 8: only 8 voices"):
-        demo.split_voices(names, 8, np.random.default_rng(0))
+        split_voices(names, 8, np.random.default_rng(0))
 
 
 @pytest.mark.parametrize(
