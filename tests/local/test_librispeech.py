@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from local.librispeech import cmudict_lexicon, prepare
+from local.cmudict_lexicon import cmudict_lexicon
+from local.librispeech import prepare
 from pipeline.io.errors import UserError
 
 
