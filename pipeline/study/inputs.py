@@ -1,0 +1,111 @@
+"""What all trainings of a study share, in one small folder that can be carried to any machine."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.data.copies import original_name
+from pipeline.decode.inputs import SearchGraph
+from pipeline.features.feature_set import FeatureSet, load_feature_set
+from pipeline.hmm.model import Hmm
+from pipeline.io.atomic import atomic_path
+from pipeline.io.errors import UserError
+from pipeline.nnet.targets import TrainingSet, make_training_set
+
+FILE = "sets.npz"
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """A training set with targets, a test set, and the graphs that it is decoded in."""
+
+    training: TrainingSet
+    num_pdfs: int
+    test: FeatureSet
+    graphs: dict[str, SearchGraph]  # by grammar
+
+
+def collect(
+    run: Path, split: str, rung: str, grammars: tuple[str, ...], output: Path, norm_vars: bool
+) -> None:
+    """Gather a recipe's run, as far as its alignments and graphs, into a folder.
+
+    Perturbed copies of utterances are left out: a study's trainings are short. Features are kept
+    in half precision.
+
+    Args:
+        run: exp/RECIPE.
+        rung: whose alignment and pdf-ids are learned.
+    Raises:
+        UserError: the run has not come so far.
+    """
+    folder = run / split
+    hmm_file = folder / rung / "hmm.json"
+    if not hmm_file.is_file():
+        raise UserError(f"{hmm_file}: missing; run the recipe until its graphs first")
+    hmm = Hmm.load(hmm_file)
+    sets = {
+        name: load_feature_set(
+            folder / "data" / name / "cuts.jsonl.gz",
+            folder / "data" / name / "cmvn.ark",
+            norm_vars,
+        )
+        for name in ("train", "test")
+    }
+    ids = sets["train"].utterance_ids
+    originals = [i for i, name in enumerate(ids) if original_name(name) == name]
+    training = make_training_set(
+        sets["train"].select(originals),
+        folder / rung / "alignment" / "transition_ids.scp",
+        hmm.transitions,
+    )
+    arrays: dict[str, np.ndarray] = {
+        "pdfs": training.pdfs.astype(np.int16),
+        "num_pdfs": np.array(hmm.num_pdfs),
+    }
+    for name, features in (("train", training.features), ("test", sets["test"])):
+        arrays[f"{name}_frames"] = features.frames.astype(np.float16)
+        arrays[f"{name}_offsets"] = features.offsets
+        names = [features.utterance_ids, features.speakers, features.texts]
+        arrays[f"{name}_names"] = np.array(json.dumps(names))
+    output.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(run / "lang" / "words.txt", output / "words.txt")
+    for grammar in grammars:
+        source = folder / "graph" / rung / grammar
+        (output / grammar).mkdir(exist_ok=True)
+        for file in ("HCLG.fst", "graph.json"):
+            shutil.copyfile(source / file, output / grammar / file)
+    with atomic_path(output / FILE) as partial, partial.open("wb") as stream:
+        np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
+
+
+def load(folder: Path) -> Inputs:
+    """Read what `collect` wrote.
+
+    Raises:
+        UserError: it is not there.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        raise UserError(f"{path}: missing; collect the study's inputs first")
+    with np.load(path, allow_pickle=False) as arrays:
+        sets = {}
+        for name in ("train", "test"):
+            ids, speakers, texts = json.loads(str(arrays[f"{name}_names"]))
+            sets[name] = FeatureSet(
+                ids,
+                speakers,
+                texts,
+                arrays[f"{name}_frames"].astype(np.float32),
+                arrays[f"{name}_offsets"],
+            )
+        training = TrainingSet(sets["train"], arrays["pdfs"].astype(np.int64), [])
+        num_pdfs = int(arrays["num_pdfs"])
+    grammars = sorted(graph.parent.name for graph in folder.glob("*/HCLG.fst"))
+    graphs = {g: SearchGraph.read(folder / g / "HCLG.fst", folder / "words.txt") for g in grammars}
+    return Inputs(training, num_pdfs, sets["test"], graphs)
