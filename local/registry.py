@@ -11,7 +11,7 @@ from pipeline.io.errors import UserError
 
 
 class CorpusModule(Protocol):
-    """What each local/<corpus>.py offers; `download` only if its entry says "folder"."""
+    """What each local/<corpus>.py offers; `download` only for "folder", "made_from"."""
 
     def prepare(self, corpus_dir: Path, options: dict[str, Any]) -> Corpus:
         """Read the corpus's own layout; `options` are validated here."""
@@ -24,11 +24,14 @@ class Entry(NamedTuple):
     """How to get at a corpus."""
 
     module: str
-    source: Literal["folder", "made", "options"]  # real files; synthesised; named in its options
+    # Real files; synthesised; made from the files of another corpus; named in its options.
+    source: Literal["folder", "made", "made_from", "options"]
+    source_name: str = ""  # made_from: that other corpus
 
 
 CORPORA = {
     "fsdd": Entry("local.fsdd", "folder"),
+    "fsdd_joined": Entry("local.fsdd_joined", "made_from", "fsdd"),
     "yesno": Entry("local.yesno", "folder"),
     "speech_commands": Entry("local.speech_commands", "folder"),
     "librispeech": Entry("local.librispeech", "folder"),

@@ -52,8 +52,13 @@ def main() -> None:
         folder = locate_corpus(
             options.name, options.dir, os.environ, args.downloads, module.download
         )
-    elif entry.source == "made":
+    elif entry.source in ("made", "made_from"):
         folder = args.output_dir / "audio"
+        if entry.source == "made_from":
+            source = locate_corpus(
+                entry.source_name, options.dir, os.environ, args.downloads, module.download
+            )
+            corpus_options["source_dir"] = str(source)
         corpus_options.setdefault("sampling_rate", args.sampling_rate)
         corpus_options.setdefault("seed", args.seed)
     else:

@@ -67,8 +67,8 @@ class Study(Options):
                 raise ValueError(f"small.questions: there is no question '{name}'")
         return self
 
-    def cells(self, name: str, small: bool = False) -> list[Cell]:
-        """All trainings of a question: each point of its grid with every seed.
+    def points(self, name: str, small: bool = False) -> list[tuple[tuple[Any, ...], list[Cell]]]:
+        """A question's grid: the values along its paths, and the trainings, one a seed.
 
         Raises:
             UserError: a value that the configuration does not allow, with its place.
@@ -77,11 +77,12 @@ class Study(Options):
         seeds = self.small.get("seeds", 2) if small else question.seeds or self.seeds
         base = merge(self.base, question.base)
         paths = list(question.grid)
-        found: list[Cell] = []
+        found: list[tuple[tuple[Any, ...], list[Cell]]] = []
         for values in itertools.product(*question.grid.values()):
             changed = base
             for path, value in zip(paths, values, strict=True):
                 changed = _with(changed, path, value)
+            cells: list[Cell] = []
             for seed in range(1, seeds + 1):
                 try:
                     cell = Cell.model_validate({**changed, "seed": seed})
@@ -91,8 +92,13 @@ class Study(Options):
                     where = ".".join(map(str, first["loc"]))
                     place = ", ".join(f"{p}={v}" for p, v in zip(paths, values, strict=True))
                     raise UserError(f"question {name}: {place}: {where}: {first['msg']}") from None
-                found.append(cell)
+                cells.append(cell)
+            found.append((values, cells))
         return found
+
+    def cells(self, name: str, small: bool = False) -> list[Cell]:
+        """All trainings of a question."""
+        return [cell for _, cells in self.points(name, small) for cell in cells]
 
     def plan(self, small: bool = False) -> dict[str, list[Cell]]:
         """Question -> its trainings; a training that two questions share is made once."""
@@ -112,14 +118,6 @@ def _with(tree: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
     if isinstance(value, dict) and isinstance(below, dict) and first != "clipping":
         return {**tree, first: merge(below, value)}
     return {**tree, first: value}
-
-
-def value_at(cell: dict[str, Any], path: str) -> Any:
-    """What stands at a path of a cell."""
-    here: Any = cell
-    for key in path.split("."):
-        here = here.get(key) if isinstance(here, dict) else None
-    return here
 
 
 def load_study(path: Path) -> Study:
