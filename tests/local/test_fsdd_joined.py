@@ -57,7 +57,7 @@ def test_strings(tmp_path: Path) -> None:
                 # Runs of a recording's constant, at 16 bits.
                 for value in np.unique(samples[np.abs(samples) > 0.05].round(3)):
                     starts = np.flatnonzero(
-                        np.diff(np.r_[0, np.isclose(samples, value, atol=2e-3)]) > 0
+                        np.diff(np.r_[0, np.isclose(samples, value, atol=5e-4)]) > 0
                     )
                     found += [(int(start), float(value)) for start in starts]
                 words = []
