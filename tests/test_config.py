@@ -37,6 +37,13 @@ def test_smallest_configuration_has_all_defaults(tmp_path: Path) -> None:
     assert config.nnet["lstm"].clipping.threshold == 5.0
 
 
+VOICE = {
+    "alignment": "mono",
+    "speakers": ["ann"],
+    "judge": {"model": "mono", "grammar": "loop"},
+}
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -129,6 +136,24 @@ def test_smallest_configuration_has_all_defaults(tmp_path: Path) -> None:
         (
             {"nnet": {"two": {"alignment": "lstm", "features": "fmllr"}}},
             "nnet.two.features: fmllr needs an alignment of type sat",
+        ),
+        (
+            {"synthesis": {"voice": VOICE | {"alignment": "tri9"}}},
+            "synthesis.voice.alignment: no rung 'tri9' in gmm",
+        ),
+        ({"synthesis": {"lstm": VOICE}}, "synthesis: the name 'lstm' is taken"),
+        ({"synthesis": {"voice": VOICE | {"speakers": []}}}, "synthesis.voice.speakers: "),
+        (
+            {"synthesis": {"voice": VOICE | {"judge": {"model": "dnn", "grammar": "loop"}}}},
+            "synthesis.voice.judge.model: no model 'dnn' is decoded",
+        ),
+        (
+            {"synthesis": {"voice": VOICE | {"judge": {"model": "mono", "grammar": "none"}}}},
+            "synthesis.voice.judge.grammar: no grammar 'none'",
+        ),
+        (
+            {"synthesis": {"voice": VOICE | {"augment": {"volume_db": 3}}}},
+            "synthesis.voice: 'augment': there is nothing to perturb in phones",
         ),
         ({"models": ["dnn"]}, "models: no GMM rung or network is called 'dnn'"),
         ({"grammars": {"loop": {"type": "arpa"}}}, "grammars.loop: "),

@@ -26,6 +26,7 @@ from pipeline.config.network import (
     WholeWordOptions,
 )
 from pipeline.config.recipe import Config
+from pipeline.config.synthesis import JudgeOptions, SynthesisOptions, VocoderOptions
 
 __all__ = [
     "CORPUS_TEXT",
@@ -42,6 +43,7 @@ __all__ = [
     "GmmOptions",
     "GrammarOptions",
     "GraphOptions",
+    "JudgeOptions",
     "LangOptions",
     "MfccOptions",
     "ModelOptions",
@@ -51,8 +53,10 @@ __all__ = [
     "PruneOptions",
     "QuantizeOptions",
     "SequenceOptions",
+    "SynthesisOptions",
     "TrainOptions",
     "TransferOptions",
+    "VocoderOptions",
     "WholeWordOptions",
     "load_config",
     "merge",

@@ -12,6 +12,11 @@ from pipeline.config.decode import DecodeOptions, GrammarOptions, GraphOptions
 from pipeline.config.gmm import AlignOptions, GmmOptions
 from pipeline.config.inheritance import inherit, smaller_model
 from pipeline.config.network import NetworkOptions, NnetOptions, WholeWordOptions
+from pipeline.config.synthesis import SynthesisOptions
+
+
+def _is_empty(value: Any) -> bool:
+    return not value
 
 
 class Config(Options):
@@ -30,6 +35,7 @@ class Config(Options):
     align: AlignOptions = AlignOptions()
     nnet: dict[Name, NnetOptions] = Field(default_factory=dict)
     whole_word: WholeWordOptions | None = None  # null: no such stage; {}: with the defaults
+    synthesis: dict[Name, SynthesisOptions] = Field(default_factory=dict, exclude_if=_is_empty)
     grammars: dict[Name, GrammarOptions] = Field(default_factory=dict)
     graph: GraphOptions = GraphOptions()
     decode: DecodeOptions = DecodeOptions()
@@ -53,6 +59,7 @@ class Config(Options):
             ("splits", self.splits, RUN_FOLDERS),
             ("gmm", self.gmm, SPLIT_FOLDERS),
             ("nnet", self.nnet, SPLIT_FOLDERS),
+            ("synthesis", self.synthesis, (*SPLIT_FOLDERS, *self.gmm, *self.nnet)),
         ):
             for name in names:
                 if name in taken:
@@ -99,6 +106,8 @@ class Config(Options):
         for name in self.aligning_networks:
             if f"align_{name}" in (*self.gmm, *self.nnet):
                 raise ValueError(f"nnet.{name}: its alignment is called align_{name}; rename that")
+        for name, voice in self.synthesis.items():
+            self._check_voice(name, voice)
         if self.graph.pronunciations is not None and self.graph.pronunciations not in self.gmm:
             raise ValueError(f"graph.pronunciations: no rung '{self.graph.pronunciations}' in gmm")
         if self.decode.tune_split is not None and self.decode.tune_split not in self.splits:
@@ -135,6 +144,24 @@ class Config(Options):
             (augment.speed_factors, augment.vtln_warps, augment.volume_db, augment.noise_snr_db)
         ):
             raise ValueError(f"nnet.{name}.augment: sequence training does not perturb the audio")
+
+    def _check_voice(self, name: str, voice: SynthesisOptions) -> None:
+        key, judge = f"synthesis.{name}", voice.judge
+        if judge is None:
+            raise ValueError(f"{key}.judge: must name the model and the grammar that recognise")
+        if voice.alignment not in self.gmm:
+            raise ValueError(f"{key}.alignment: no rung '{voice.alignment}' in gmm")
+        if judge.model not in self.decoded_models:
+            raise ValueError(f"{key}.judge.model: no model '{judge.model}' is decoded")
+        if judge.model in self.nnet and self.nnet[judge.model].features != "cepstra":
+            raise ValueError(
+                f"{key}.judge.model: {judge.model} has fmllr features, which one "
+                "utterance alone does not give; choose another"
+            )
+        if judge.grammar not in self.grammars:
+            raise ValueError(f"{key}.judge.grammar: no grammar '{judge.grammar}'")
+        if judge.min_words > judge.max_words:
+            raise ValueError(f"{key}.judge: min_words is above max_words")
 
     def rung_of(self, model: str) -> str:
         """The GMM rung that a model's pdf-ids, tree and features come from; a rung is its own."""
@@ -189,8 +216,9 @@ class Config(Options):
 
     @property
     def trained_networks(self) -> tuple[str, ...]:
-        """Folders of the networks that are trained, the one for whole words last."""
-        return (*self.nnet, *(() if self.whole_word is None else ("whole_word",)))
+        """Folders of the networks that are trained, those that are not hybrid last."""
+        whole_word = () if self.whole_word is None else ("whole_word",)
+        return (*self.nnet, *self.synthesis, *whole_word)
 
     def network(self, name: str) -> NetworkOptions:
         """Options of one of `trained_networks`.
@@ -200,6 +228,8 @@ class Config(Options):
         """
         if name == "whole_word" and self.whole_word is not None:
             return self.whole_word
+        if name in self.synthesis:
+            return self.synthesis[name]
         return self.nnet[name]
 
     @property

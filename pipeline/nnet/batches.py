@@ -32,6 +32,12 @@ class Batch:
     num_frames: int
 
 
+def real_frames(batch: Batch, delay: int) -> Tensor:
+    """(N, T - delay) bool: the frames of a batch that are not padding, the delay taken out."""
+    time = torch.arange(batch.features.shape[1] - delay, device=batch.lengths.device)
+    return time < batch.lengths.unsqueeze(1) - delay
+
+
 class FrameStore:
     """The frames and targets of a set as tensors on one device."""
 

@@ -82,6 +82,12 @@ def stage_files(config: Config) -> dict[str, list[str]]:
                 for grammar in config.grammars
             ),
         ],
+        **{
+            voice: [
+                f"{f}/{voice}/{name}" for f in folders for name in ("model.json", "results.json")
+            ]
+            for voice in config.synthesis
+        },
         "decode": [
             *dict.fromkeys(
                 loglikes(config, folder, model, grammar)
@@ -136,6 +142,8 @@ def stage_rules(config: Config, stage: str) -> list[str]:
     """
     if stage in config.gmm or stage in config.nnet:
         return [f"train_{stage}"]
+    if stage in config.synthesis:
+        return [f"train_{stage}", f"judge_{stage}"]
     if stage.removeprefix("align_") in config.aligning_networks:
         return [stage, stage.replace("align_", "export_", 1)]
     if stage == "align":

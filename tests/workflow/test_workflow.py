@@ -215,6 +215,18 @@ def test_networks_made_from_others(folder: Path) -> None:
     assert stage_rules(config, "int8") == ["train_int8"]
 
 
+def test_a_voice_is_a_stage(folder: Path) -> None:
+    judge = {"model": "mono", "grammar": next(iter(TOY["grammars"]))}
+    voice = {"alignment": "tri", "speakers": ["ann"], "judge": judge}
+    config = load_recipe({"recipe": "toy", "synthesis": {"voice": voice}}, folder)
+    stages = stage_files(config)
+    assert stages["voice"][:2] == [f"exp/toy/a/voice/{n}.json" for n in ("model", "results")]
+    assert list(stages).index("graph") < list(stages).index("voice") < list(stages).index("report")
+    assert stage_rules(config, "voice") == ["train_voice", "judge_voice"]
+    assert config.network("voice") is config.synthesis["voice"]
+    assert "synthesis" not in load_recipe({"recipe": "toy"}, folder).model_dump()
+
+
 def test_only_an_adapted_model_has_loglikes_of_a_grammar(folder: Path) -> None:
     config = load_recipe({"recipe": "toy"}, folder)
     assert loglikes(config, "f", "mono", "g") == "f/decode/mono/loglikes.scp"

@@ -22,16 +22,10 @@ from torch.nn import functional
 from pipeline.config import DistillOptions, NetworkOptions
 from pipeline.features.feature_set import FeatureSet
 from pipeline.io.errors import UserError
-from pipeline.nnet.batches import Batch, FrameStore
+from pipeline.nnet.batches import Batch, FrameStore, real_frames
 from pipeline.nnet.checkpoint import weights_digest
 from pipeline.nnet.measures import EVALUATION_FRAMES, batch_logits, evaluate, mean_loss
 from pipeline.nnet.model import AcousticModel
-
-
-def batch_frames(batch: Batch, delay: int) -> Tensor:
-    """(N, T - delay) bool: the frames of a batch that are not padding, the delay taken out."""
-    time = torch.arange(batch.features.shape[1] - delay, device=batch.lengths.device)
-    return time < batch.lengths.unsqueeze(1) - delay
 
 
 def soft_loss(logits: Tensor, teacher_logits: Tensor, temperature: float) -> Tensor:
@@ -101,7 +95,7 @@ class Distillation:
         if weight == 0.0:
             return total
         delay = model.options.target_delay
-        real = batch_frames(batch, delay)
+        real = real_frames(batch, delay)
         if self.distill.stored:
             kept = torch.cat([self._kept[name] for name in utterance_ids])
             taught = kept.to(logits.device, logits.dtype)

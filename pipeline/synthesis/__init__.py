@@ -1,0 +1,1 @@
+"""Parametric speech synthesis: aligned phones -> a vocoder's parameters -> a wave."""
