@@ -1,0 +1,123 @@
+"""Tables of networks with several seeds: errors, size, cost, and what each is compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pipeline.config import Config
+from pipeline.study.tables import Difference, Mean, paired
+
+Result = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class NetworkRow:
+    """One network: means over seeds of what all splits together give."""
+
+    name: str
+    wer: Mean  # per cent
+    seeds: int
+    words: int  # of a seed
+    against: str | None  # the network that it is compared with
+    difference: Difference | None  # of the WER, in pairs of equal seeds
+    parameters: int
+    num_bytes: int
+    rtf: float  # CPU seconds of the network's outputs for a second of speech
+    train_seconds: float
+    clipping_rate: float | None  # of the last epoch
+
+
+def counterpart(config: Config, name: str) -> str | None:
+    """What a network is compared with: what it was made from; for a student, the same alone."""
+    options = config.nnet[name]
+    if options.distill is None:
+        return options.source
+    for other, candidate in config.nnet.items():
+        same = (candidate.model, candidate.clipping, candidate.augment, candidate.training) == (
+            *(options.model, options.clipping, options.augment, options.training),
+        )
+        if same and candidate.variant is None:
+            return other
+    return None
+
+
+def pooled(results: Iterable[Result], grammar: str, splits: Sequence[str]) -> dict[int, float]:
+    """Seed -> WER (per cent) of all splits together, of the seeds that have all of them."""
+    errors: dict[int, dict[str, tuple[int, int]]] = {}
+    for row in results:
+        if row["split"] in splits:
+            counts = row["wer"][grammar]
+            errors.setdefault(row["seed"], {})[row["split"]] = (counts["errors"], counts["words"])
+    return {
+        seed: 100.0 * sum(e for e, _ in found.values()) / sum(w for _, w in found.values())
+        for seed, found in sorted(errors.items())
+        if len(found) == len(splits)
+    }
+
+
+def network_rows(
+    config: Config, results: Sequence[Result], grammar: str, splits: Sequence[str]
+) -> list[NetworkRow]:
+    """A row for each network that has results of all splits, in the recipe's order."""
+    own = {name: [r for r in results if r["network"] == name] for name in config.nnet}
+    wers = {name: pooled(found, grammar, splits) for name, found in own.items()}
+    rows = []
+    for name, by_seed in wers.items():
+        if not by_seed:
+            continue
+        used = [r for r in own[name] if r["seed"] in by_seed and r["split"] in splits]
+        other = counterpart(config, name)
+        difference = None
+        if other is not None:
+            both = [seed for seed in by_seed if seed in wers[other]]
+            if both:
+                difference = paired([by_seed[s] for s in both], [wers[other][s] for s in both])
+        rates = [r["clipping_rate"] for r in used if r["clipping_rate"] is not None]
+        seconds = sum(r["forward_seconds"] for r in used)
+        speech = sum(r["frames"] for r in used) * config.features.frame_shift_ms / 1000.0
+        first = used[0]["seed"]
+        rows.append(
+            NetworkRow(
+                name,
+                Mean.of(list(by_seed.values())),
+                len(by_seed),
+                sum(r["wer"][grammar]["words"] for r in used if r["seed"] == first),
+                other,
+                difference,
+                used[0]["parameters"],
+                round(np.mean([r["bytes"] for r in used])),
+                seconds / speech,
+                float(np.mean([r["train_seconds"] for r in used])),
+                float(np.mean(rates)) if rates else None,
+            )
+        )
+    return rows
+
+
+def markdown(rows: Sequence[NetworkRow]) -> str:
+    """The rows as a table."""
+    lines = [
+        "| network | WER % (95 %) | compared with | difference (95 %), p | parameters | bytes "
+        "| RTF | training s | clipped steps |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in rows:
+        compared = (
+            ""
+            if row.difference is None
+            else (
+                f"{row.difference.mean.mean:+.2f} ({row.difference.mean.low:+.2f} … "
+                f"{row.difference.mean.high:+.2f}), {row.difference.p_value:.3f}"
+            )
+        )
+        clipped = "" if row.clipping_rate is None else f"{100.0 * row.clipping_rate:.0f} %"
+        lines.append(
+            f"| {row.name} | {row.wer.mean:.2f} ({row.wer.low:.2f} … {row.wer.high:.2f}) "
+            f"| {row.against or ''} | {compared} | {row.parameters:,} | {row.num_bytes:,} "
+            f"| {row.rtf:.4f} | {row.train_seconds:.1f} | {clipped} |"
+        )
+    return "\n".join(lines)
