@@ -32,7 +32,7 @@ from pipeline.data.resampling import resample
 from pipeline.io.atomic import atomic_path, write_text
 from pipeline.io.options import validate_options
 
-NUM_TRAIN, NUM_TEST = 5000, 400  # utterances at scale 1: 5.4 and 0.4 hours
+NUM_TRAIN = 5000  # utterances at scale 1: 5.4 hours
 GROUP = 100  # utterances that one process makes
 RATES, RATE_SPREAD = (125, 185), 12  # words a minute: of a voice, and of its utterances around it
 PITCHES, PITCH_SPREAD = (25, 70), 5
@@ -46,7 +46,8 @@ Range = tuple[float, float]
 class SynthOptions(Options):
     """Size and difficulty of the corpus."""
 
-    scale: Annotated[float, Field(gt=0, le=100)] = 1.0  # of the number of utterances
+    scale: Annotated[float, Field(gt=0, le=100)] = 1.0  # of the training set
+    num_test: Count = 400  # utterances
     num_test_voices: Count = 16
     text_sentences: Count = 50_000  # for language models (grammars: file: corpus)
     decay_seconds: Range = (0.15, 0.5)  # reverberation time of the rooms
@@ -78,10 +79,7 @@ class _Plan(NamedTuple):
 
 def set_sizes(options: SynthOptions) -> dict[str, int]:
     """Utterances of each set."""
-    return {
-        name: max(1, round(options.scale * count))
-        for name, count in zip(SETS, (NUM_TRAIN, NUM_TEST), strict=True)
-    }
+    return {"train": max(1, round(options.scale * NUM_TRAIN)), "test": options.num_test}
 
 
 def _around(rng: np.random.Generator, centre: float, spread: float) -> int:

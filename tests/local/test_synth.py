@@ -20,6 +20,7 @@ from pipeline.io.errors import UserError
 ROOT = Path(__file__).resolve().parent.parent.parent
 OPTIONS = {
     "scale": 0.002,
+    "num_test": 1,
     "num_test_voices": 3,
     "seed": 5,
     "num_processes": 1,
