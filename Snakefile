@@ -47,6 +47,9 @@ STAGES = stage_files(RECIPE)
 FIRST_GRAMMAR = next(iter(RECIPE.grammars), "none")
 GMM, ALIGNMENT, NNET = gmm_files(ROOT), alignment_files(ROOT), nnet_files(ROOT)
 NNET_ALIGNMENT = nnet_alignment_files(ROOT)
+SEARCH_OPTIONS = to_json(
+    RECIPE.decode, exclude=["decoders", "num_shards", "tune_split", "count_as"]
+)
 CODE = CodeDigests(
     Path(workflow.basedir), cache=Path(workflow.basedir, ".snakemake", "code.json")
 )

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from local.cmudict_lexicon import cmudict_lexicon
+from local.cmudict_lexicon import cmudict_lexicon, read_stressed_lexicon
 from pipeline.config import Options
 from pipeline.data.corpus import Corpus, Splits, Utterance
 from pipeline.data.text_files import read_table
@@ -37,6 +37,7 @@ class LibriSpeechOptions(Options):
     train_parts: tuple[str, ...] = ("train-clean-100",)
     test_part: str = "test-clean"
     dev_part: str = "dev-clean"
+    lexicon: str | None = None  # in the corpus folder, in CMUdict's phones; default: CMUdict
 
 
 def download(target: Path) -> Path:
@@ -109,7 +110,7 @@ def prepare(corpus_dir: Path, options: dict[str, Any]) -> Corpus:
     rejects: list[Reject] = []
     for part in (*chosen.train_parts, chosen.test_part, chosen.dev_part):
         if not (home / part).is_dir():
-            if part == chosen.dev_part:
+            if part == chosen.dev_part != chosen.test_part:
                 continue
             raise UserError(
                 f"{home / part}: no such folder; fetch it from {HOME} or point corpus.dir at a "
@@ -138,7 +139,9 @@ def prepare(corpus_dir: Path, options: dict[str, Any]) -> Corpus:
     everything = {u.utterance_id: u for us in found.values() for u in us}
     return Corpus(
         list(everything.values()),
-        cmudict_lexicon(words),
+        cmudict_lexicon(words)
+        if chosen.lexicon is None
+        else read_stressed_lexicon(corpus_dir / chosen.lexicon),
         splits,
         rejects,
         unknown_word="<UNK>",

@@ -27,6 +27,7 @@ class Entry(NamedTuple):
     # Real files; synthesised; made from the files of another corpus; named in its options.
     source: Literal["folder", "made", "made_from", "options"]
     source_name: str = ""  # made_from: that other corpus
+    converts: bool = False  # its audio may have to be made again in another form
 
 
 CORPORA = {
@@ -35,6 +36,16 @@ CORPORA = {
     "yesno": Entry("local.yesno", "folder"),
     "speech_commands": Entry("local.speech_commands", "folder"),
     "librispeech": Entry("local.librispeech", "folder"),
+    "speech_commands_v1": Entry("local.speech_commands_v1", "folder"),
+    "speech_commands_v2": Entry("local.speech_commands_v2", "folder"),
+    "an4": Entry("local.an4", "folder", converts=True),
+    "audio_mnist": Entry("local.audio_mnist", "folder"),
+    "tidigits": Entry("local.tidigits", "folder"),
+    "timit": Entry("local.timit", "folder"),
+    "mini_librispeech": Entry("local.mini_librispeech", "folder"),
+    "librispeech_100": Entry("local.librispeech_100", "folder"),
+    "librispeech_960": Entry("local.librispeech_960", "folder"),
+    "common_voice": Entry("local.common_voice", "folder", converts=True),
     "demo": Entry("local.demo", "made"),
     "synth": Entry("local.synth", "made"),
     "kaldi_dir": Entry("local.kaldi_dir", "options"),

@@ -79,7 +79,7 @@ def download(target: Path) -> Path:
     return fetch_corpus(URLS, target, TEST_LIST, ARCHIVE_SHA256)
 
 
-def _audio_files(corpus_dir: Path, words: tuple[str, ...]) -> Iterator[tuple[str, Path]]:
+def audio_files(corpus_dir: Path, words: tuple[str, ...]) -> Iterator[tuple[str, Path]]:
     """(word, file) of all audio below the words' folders, sorted."""
     for word in sorted(words):
         folder = corpus_dir / word
@@ -128,7 +128,7 @@ def prepare(corpus_dir: Path, options: dict[str, Any]) -> Corpus:
     utterances: list[Utterance] = []
     official: dict[str, list[str]] = {name: [] for name in SETS}
     seen: set[str] = set()
-    for word, path in _audio_files(corpus_dir, chosen.words):
+    for word, path in audio_files(corpus_dir, chosen.words):
         match, key = FILE_NAME.fullmatch(path.stem), f"{word}_{path.stem}"
         seen.add(key)
         if key in bad_keys:

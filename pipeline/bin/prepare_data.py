@@ -63,6 +63,10 @@ def main() -> None:
         corpus_options.setdefault("seed", args.seed)
     else:
         folder = Path(options.dir or ".")
+    if entry.converts:
+        corpus_options.setdefault("sampling_rate", args.sampling_rate)
+        corpus_options.setdefault("converted", str(args.output_dir / "audio"))
+        corpus_options.setdefault("num_threads", args.num_threads)
     corpus = module.prepare(folder, corpus_options)
     prepared = prepare_corpus(corpus, args.sampling_rate, args.frame_length_ms, args.num_threads)
     rejected = args.output_dir / "rejected.tsv"

@@ -10,6 +10,7 @@ from pipeline.config import DecodeOptions
 from pipeline.io.atomic import write_json
 from pipeline.io.errors import UserError, run
 from pipeline.io.options import parse_options
+from pipeline.score.counted import count_hypotheses, count_references
 from pipeline.score.hypotheses import Setting, read_hypotheses
 from pipeline.score.references import read_references
 from pipeline.score.scoring import read_best_setting, score
@@ -27,8 +28,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--output-dir", type=Path, required=True)
     args = parser.parse_args(arguments)
     options = parse_options(DecodeOptions, args.options, "--options")
-    references = read_references(args.cuts)
-    table = read_hypotheses(args.hypotheses)
+    references = count_references(read_references(args.cuts), options.count_as)
+    table = count_hypotheses(read_hypotheses(args.hypotheses), options.count_as)
     try:
         tuned = None if args.tuning is None else read_best_setting(args.tuning)
         result = score(references, table, options, args.seed, tuned)

@@ -78,3 +78,5 @@ class DecodeOptions(Options):
     # are also scored on the other splits ("tuned"), which had no part in their choice.
     tune_split: Name | None = None
     num_shards: Count = 1  # jobs of a search, each with its share of the utterances
+    # Words that scoring counts as others, in reference and hypothesis alike, or, as "", not at all.
+    count_as: dict[str, str] = Field(default_factory=dict)

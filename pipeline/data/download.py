@@ -7,6 +7,7 @@ import http.client
 import os
 import shutil
 import stat
+import sys
 import tarfile
 import urllib.error
 import urllib.request
@@ -14,6 +15,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -27,6 +29,19 @@ def sha256_of(path: Path) -> str:
     """Hexadecimal SHA-256 of a file."""
     with path.open("rb") as source:
         return hashlib.file_digest(source, "sha256").hexdigest()
+
+
+def _md5_of(path: Path) -> str:
+    with path.open("rb") as source:
+        return hashlib.file_digest(source, partial(hashlib.md5, usedforsecurity=False)).hexdigest()
+
+
+def _wrong_checksum(path: Path, sha256: str | None, md5: str | None) -> str | None:
+    """What the checksum is and should be; None if it is right or none is known."""
+    for name, expected, digest in (("SHA-256", sha256, sha256_of), ("MD5", md5, _md5_of)):
+        if expected is not None and (found := digest(path)) != expected:
+            return f"{name} is {found}, expected {expected}"
+    return None
 
 
 def digest_of_files(folder: Path, files: Iterable[Path]) -> str:
@@ -46,15 +61,22 @@ def _request(url: str, have: int) -> urllib.request.Request:
     return urllib.request.Request(url, headers=headers)
 
 
-def fetch(url: str, target: Path, sha256: str | None = None, timeout: float = TIMEOUT) -> Path:
+def fetch(
+    url: str,
+    target: Path,
+    sha256: str | None = None,
+    timeout: float = TIMEOUT,
+    md5: str | None = None,
+) -> Path:
     """Download `url` to the file `target`; an interrupted download goes on where it stopped.
 
-    The bytes stand in `target`.part until they are complete and, if `sha256` is given, verified.
+    The bytes stand in `target`.part until they are complete and, if a checksum is given, verified.
+    Without one, the SHA-256 that was seen is printed.
 
     Raises:
         UserError: no connection, a short answer, or a wrong checksum (then nothing is kept).
     """
-    if target.is_file() and (sha256 is None or sha256_of(target) == sha256):
+    if target.is_file() and _wrong_checksum(target, sha256, md5) is None:
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")
@@ -79,11 +101,17 @@ def fetch(url: str, target: Path, sha256: str | None = None, timeout: float = TI
     size = part.stat().st_size
     if expected is not None and size < expected:
         raise UserError(f"{url}: {size} of {expected} bytes came; run again to resume")
-    if sha256 is not None and (found := sha256_of(part)) != sha256:
+    wrong = _wrong_checksum(part, sha256, md5)
+    if wrong is not None:
         part.unlink()
         raise UserError(
-            f"{url}: SHA-256 is {found}, expected {sha256}; the file at this address was changed "
+            f"{url}: {wrong}; the file at this address was changed "
             "or damaged: fetch the corpus by other means and set corpus.dir"
+        )
+    if sha256 is None and md5 is None:
+        print(
+            f"{url}: no checksum of it is known; the SHA-256 of what came is {sha256_of(part)}",
+            file=sys.stderr,
         )
     os.replace(part, target)
     return target

@@ -94,7 +94,7 @@ rule adapted_loglikes:
     params:
         lang_dir=subpath(input.lang, parent=True),
         model_dir=subpath(input.hmm, parent=True),
-        options=to_json(RECIPE.decode, exclude=["decoders", "num_shards", "tune_split"]),
+        options=SEARCH_OPTIONS,
         code=CODE.of("pipeline.bin.gmm_loglikes"),
     shell:
         "python -m pipeline.bin.gmm_loglikes --cuts {input.cuts:q} --cmvn {input.cmvn:q}"
@@ -165,7 +165,7 @@ rule decode_kaldi:
         mem_mb=4000,
         runtime=240,
     params:
-        options=to_json(RECIPE.decode, exclude=["decoders", "num_shards", "tune_split"]),
+        options=SEARCH_OPTIONS,
         output_dir=subpath(output.hypotheses, parent=True),
         code=CODE.of("pipeline.bin.decode_kaldi"),
     shell:
@@ -197,7 +197,7 @@ rule decode_k2:
         mem_mb=4000,
         runtime=240,
     params:
-        options=to_json(RECIPE.decode, exclude=["decoders", "num_shards", "tune_split"]),
+        options=SEARCH_OPTIONS,
         output_dir=subpath(output.hypotheses, parent=True),
         code=CODE.of("pipeline.bin.decode_k2"),
     shell:

@@ -28,6 +28,7 @@ rule score:
                 "insertion_penalty",
                 "lm_weights",
                 "insertion_penalties",
+                "count_as",
             ],
         ),
         seed=RECIPE.seed,
@@ -74,7 +75,7 @@ rule wer_by_epoch:
         model_dir=subpath(input.model, parent=True),
         epochs_dir=subpath(input.held_out, parent=True),
         adaptation=lambda wildcards, input: adaptation_arguments(input),
-        options=to_json(RECIPE.decode, exclude=["decoders", "num_shards", "tune_split"]),
+        options=SEARCH_OPTIONS,
         code=CODE.of("pipeline.bin.wer_by_epoch"),
     shell:
         "python -m pipeline.bin.wer_by_epoch --model-dir {params.model_dir:q}"

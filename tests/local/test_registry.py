@@ -17,5 +17,5 @@ def test_each_corpus_can_be_prepared_and_if_real_downloaded(name: str) -> None:
 
 
 def test_an_unknown_corpus_is_named_with_the_known_ones() -> None:
-    with pytest.raises(UserError, match="timit: unknown corpus; known are demo, fsdd"):
-        find_entry("timit")
+    with pytest.raises(UserError, match="switchboard: unknown corpus; known are an4, audio_mnist"):
+        find_entry("switchboard")
