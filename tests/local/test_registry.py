@@ -13,7 +13,7 @@ def test_each_corpus_can_be_prepared_and_if_real_downloaded(name: str) -> None:
     entry = find_entry(name)
     module = load_module(entry)
     assert callable(module.prepare)
-    assert hasattr(module, "download") == (entry.source == "folder")
+    assert hasattr(module, "download") == (entry.source in ("folder", "made_from"))
 
 
 def test_an_unknown_corpus_is_named_with_the_known_ones() -> None:
