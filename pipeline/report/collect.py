@@ -55,6 +55,7 @@ class Run:
     epochs: dict[str, dict[str, list[Row]]] = field(default_factory=dict)  # split -> network
     steps: dict[str, dict[str, list[Row]]] = field(default_factory=dict)  # split -> network
     whole_words: dict[str, Row] = field(default_factory=dict)  # split -> results.json
+    voices: dict[tuple[str, str], Row] = field(default_factory=dict)  # split, voice -> results.json
     findings: dict[str, Row] = field(default_factory=dict)  # split -> split_findings
     rejects: list[tuple[str, Reject]] = field(default_factory=list)  # stage, reject
     benchmarks: list[Row] = field(default_factory=list)  # job, seconds, cpu_seconds, max_rss_mb
@@ -91,6 +92,18 @@ def _read_whole_words(root: Path, config: Config) -> Iterator[tuple[str, Row]]:
             yield split, json.loads(path.read_text(encoding="utf-8"))
         except ValueError:
             raise UserError(f"{path}: damaged; run the stage whole_word again") from None
+
+
+def _read_voices(root: Path, config: Config) -> Iterator[tuple[tuple[str, str], Row]]:
+    for split in config.splits:
+        for voice in config.synthesis:
+            path = root / split / voice / "results.json"
+            if not path.exists():
+                continue
+            try:
+                yield (split, voice), json.loads(path.read_text(encoding="utf-8"))
+            except ValueError:
+                raise UserError(f"{path}: damaged; run the stage {voice} again") from None
 
 
 def _set_sizes(root: Path, config: Config) -> Iterator[Row]:
@@ -175,6 +188,7 @@ def collect(root: Path, config: Config) -> Run:
     run = Run(root, config, versions=_versions())
     run.scores = dict(_read_scores(root, config))
     run.whole_words = dict(_read_whole_words(root, config))
+    run.voices = dict(_read_voices(root, config))
     run.sets = list(_set_sizes(root, config))
     for split in config.splits:
         logs = {rung: _lines(root / split / rung / "log.jsonl") for rung in config.gmm}

@@ -18,6 +18,7 @@ from pipeline.report.sections import (
     wer_section,
 )
 from pipeline.report.triage import triage_table
+from pipeline.report.voices import voice_section
 from pipeline.report.whole_words import whole_word_errors, whole_word_headline, whole_word_table
 
 Row = dict[str, Any]
@@ -219,6 +220,7 @@ def make_page(results: Row, pictures: Sequence[Picture]) -> str:
         ("decoders", "Do the decoders agree?", agreement_section(results)),
         ("errors", "Errors of the best model", _errors(results, pictures)),
         ("whole_words", "Whole words, without HMM", _whole_words(results, pictures)),
+        ("voices", "Voices", voice_section(results["voices"])),
         ("training", "Training of the networks", _gallery(pictures, "training", "gradients")),
         ("gmm", "Training of the GMM-HMMs", _gallery(pictures, "gmm")),
         ("alignment", "Alignments", _alignments(results, pictures)),

@@ -18,6 +18,8 @@ Fields (WER in per cent, time in seconds; null where a run has not got that far)
   speakers, worst (utterances with most errors: utterance_id, speaker, reference, hypothesis,
   errors)
 - whole_words: split and what results.json of the stage whole_word has
+- voices: split, voice and what results.json of the voice has: sets, each with utterances, words,
+  errors, wer, interval, misheard
 - gmm: split -> rung -> the lines of log.jsonl that have a log_likelihood
 - training: split -> network -> {epochs: lines of log.jsonl, with held-out wer (per cent) if it
   was asked for, steps, clipped, skipped}
@@ -192,6 +194,10 @@ def make_results(run: Run) -> dict[str, Any]:
         "comparisons": list(_comparisons(run)),
         "errors": list(_error_rows(run)),
         "whole_words": [{"split": split, **found} for split, found in run.whole_words.items()],
+        "voices": [
+            {"split": split, "voice": voice, **found}
+            for (split, voice), found in run.voices.items()
+        ],
         "gmm": gmm,
         "training": _training(run),
         "triage": [worst_of(found) for found in run.findings.values()],
