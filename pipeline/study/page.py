@@ -1,0 +1,198 @@
+"""The page of a study: an answer to every question, its table and figures; all from stored runs."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from pipeline.io.atomic import write_text
+from pipeline.study.design import Study
+from pipeline.study.figures import draw_all
+from pipeline.study.tables import Difference, Mean, Row, Runs, Table, holm, label, tabulate
+
+SIGNIFICANT = 0.05
+FIGURES_OF = {
+    "threshold": ("threshold.png",),
+    "rate": ("rates.png",),
+    "sgd_rate": ("rates.png",),
+    "depth": ("norms.png",),
+    "noise": ("norms.png",),
+}
+
+
+def _number(mean: Mean, digits: int = 2) -> str:
+    if not mean.count or math.isnan(mean.mean):
+        return "–"
+    if math.isnan(mean.low):
+        return f"{mean.mean:.{digits}f}"
+    return f"{mean.mean:.{digits}f} ± {mean.high - mean.mean:.{digits}f}"
+
+
+def _difference(difference: Difference | None, digits: int = 2) -> str:
+    if difference is None or not difference.mean.count:
+        return "–"
+    mean = difference.mean
+    interval = "" if math.isnan(mean.low) else f" [{mean.low:+.{digits}f}, {mean.high:+.{digits}f}]"
+    return f"{mean.mean:+.{digits}f}{interval}, p {difference.p_value:.3f}"
+
+
+def _name(table: Table, row: Row) -> str:
+    return ", ".join(label(value) for value in row.values)
+
+
+def _table(table: Table, grammars: list[str]) -> list[str]:
+    """Markdown."""
+    keys = [path.rpartition(".")[2].replace("_", " ") for path in table.paths]
+    has_int8 = any(row.int8 for row in table.rows)
+    main = grammars[-1]
+    head = [
+        *keys,
+        "runs",
+        "diverged",
+        *(f"WER % {grammar}" for grammar in grammars),
+        f"WER {main} − reference, paired",
+        "held-out loss",
+        "loss − reference",
+        "steps clipped",
+        *([f"8-bit − float, WER {main}"] if has_int8 else []),
+    ]
+    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    for row in table.rows:
+        if not row.runs:
+            continue
+        cells = [
+            *(label(value) for value in row.values),
+            str(len(row.runs)),
+            str(row.diverged),
+            *(_number(row.wer[g]) if g in row.wer else "–" for g in grammars),
+            _difference(row.against.get(main)),
+            _number(row.held_out_loss, 4),
+            _difference(row.loss_against, 4),
+            f"{100 * row.clipped.mean:.0f} %" if row.clipped.count else "–",
+            *([_difference(row.int8.get(main))] if has_int8 else []),
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def _answer(table: Table, grammar: str) -> str:
+    """Two sentences from the figures: what differs beyond chance, and by how much."""
+    if not table.found:
+        return "Not run."
+    rows = [row for row in table.rows if grammar in row.against]
+    p_values = holm([row.against[grammar].p_value for row in rows])
+    clear = [
+        (row, row.against[grammar].mean.mean)
+        for row, p in zip(rows, p_values, strict=True)
+        if p < SIGNIFICANT
+    ]
+    tests = f"{len(rows)} paired comparisons, Holm-adjusted at {SIGNIFICANT:g}"
+    if not rows:
+        first = "There are too few runs to compare."
+    elif not clear:
+        largest = max(rows, key=lambda row: abs(row.against[grammar].mean.mean))
+        size = largest.against[grammar].mean.mean
+        first = (
+            f"No effect on WER that chance does not explain ({tests}); the largest mean "
+            f"difference is {size:+.2f} ({_name(table, largest)})."
+        )
+    else:
+        better = [(row, gain) for row, gain in clear if gain < 0]
+        worse = [(row, gain) for row, gain in clear if gain > 0]
+        parts = []
+        for kind, found in (("lower", better), ("higher", worse)):
+            if found:
+                found.sort(key=lambda pair: -abs(pair[1]))
+                named = "; ".join(f"{_name(table, row)}: {gain:+.2f}" for row, gain in found[:4])
+                more = f" and {len(found) - 4} more" if len(found) > 4 else ""
+                parts.append(f"{kind} WER in {len(found)} of {len(rows)} ({named}{more})")
+        first = f"Yes, beyond chance ({tests}): {', and '.join(parts)}."
+    return f"{first} {_second(table)}"
+
+
+def _second(table: Table) -> str:
+    """The second sentence: losses, divergence."""
+    diverged = Counter[str]()
+    for row in table.rows:
+        for value in (v for v in row.values if isinstance(v, dict) and "method" in v):
+            diverged[label(value)] += row.diverged
+    lost = [f"{name} {count}" for name, count in diverged.items() if count]
+    losses = [row for row in table.rows if row.loss_against is not None]
+    adjusted = holm([row.loss_against.p_value for row in losses if row.loss_against])
+    lower = sum(
+        p < SIGNIFICANT and row.loss_against is not None and row.loss_against.mean.mean < 0
+        for row, p in zip(losses, adjusted, strict=True)
+    )
+    higher = sum(
+        p < SIGNIFICANT and row.loss_against is not None and row.loss_against.mean.mean > 0
+        for row, p in zip(losses, adjusted, strict=True)
+    )
+    said = f"Held-out cross-entropy is clearly lower in {lower} and higher in {higher} of them; "
+    return said + (f"trainings that diverged: {', '.join(lost)}." if lost else "none diverged.")
+
+
+def write_page(
+    study: Study, runs: Runs, made_by: dict[str, Any], folder: Path, command: str
+) -> None:
+    """Write README.md and the figures.
+
+    Args:
+        runs: stored results by run_id.
+        made_by: facts of the machine that made the runs, as stored with them.
+        folder: the recipe's.
+        command: that made the page, for its reader.
+    """
+    tables = tabulate(study, runs)
+    grammars = sorted({g for run in runs.values() if run["wer"] for g in run["wer"]})
+    main = grammars[-1]
+    figures = draw_all(tables, main, folder)
+    seconds = sum(run.get("train_cpu_seconds", 0.0) for run in runs.values())
+    planned = len({cell.run_id for name in study.questions for cell in study.cells(name)})
+    lines = [
+        f"# {study.title}",
+        f"Written by `{command}` from {len(runs)} stored trainings of {planned} planned "
+        "(`runs.jsonl.gz`); edit study.yaml, not this page.",
+        "",
+        f"Every training is a small network (base: {label(study.base['network']['model'])}, "
+        f"hidden {study.base['network']['model']['hidden_dim']}) on the alignment of a GMM rung, "
+        "decoded by kaldi-decoder at LM weight 12 and penalty 0, fixed before any result. Runs are "
+        "paired by seed; ± and brackets are Student's 95 % intervals over seeds, p is an exact "
+        "sign-flip test of the pairs, adjusted by Holm within a question where an answer is given. "
+        "Test sets are small (500 words for FSDD), and all seeds share them: intervals tell of "
+        "seeds, not of other speakers. A training diverged if its held-out cross-entropy ended "
+        "above that of the priors.",
+        "",
+        f"Made on {made_by.get('machine', 'a machine not named')}; "
+        f"{seconds:.0f} CPU seconds of training in all.",
+        "",
+        "    hybrid study clipping_study --plan     # how many trainings, how long",
+        "    hybrid study clipping_study --small    # the short form",
+        "    hybrid study clipping_study            # all that is missing, then this page",
+        "",
+    ]
+    shown: set[str] = set()
+    for table in tables:
+        lines += [f"## {table.question.asks}", _answer(table, main), ""]
+        lines += [f"`{table.name}`: {table.found} of {table.planned} runs.", ""]
+        if table.found:
+            lines += [*_table(table, grammars), ""]
+        for figure in FIGURES_OF.get(table.name, ()):
+            if figure in figures and figure not in shown:
+                lines += [f"![{table.name}]({figure})", ""]
+                shown.add(figure)
+    lines += _grammar_question(tables, grammars)
+    write_text(folder / "README.md", "\n".join(lines).rstrip() + "\n")
+
+
+def _grammar_question(tables: list[Table], grammars: list[str]) -> list[str]:
+    """Does the effect survive a strong grammar? From the question of the threshold."""
+    by_name = {table.name: table for table in tables}
+    table = by_name.get("threshold")
+    if table is None or not table.found or len(grammars) < 2:
+        return []
+    lines = ["## Does an effect survive a strong grammar?"]
+    for grammar in grammars:
+        lines.append(f"- `{grammar}`: {_answer(table, grammar)}")
+    return [*lines, ""]
