@@ -80,6 +80,9 @@ class TrainOptions(Options):
 
     num_epochs: Count = 15
     batch_frames: Count = 4000  # frames in a batch, after padding
+    # Longer utterances are learned in pieces of at most so many frames: fewer steps in a row, which
+    # is what a GPU waits for. Left out of the options where not asked for.
+    max_frames: Count | None = Field(default=None, exclude_if=lambda asked: asked is None)
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     learning_rate: Positive = 2e-3
     final_learning_rate: Positive = 1e-4

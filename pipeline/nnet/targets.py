@@ -39,6 +39,29 @@ class TrainingSet:
         pdfs = np.concatenate([*blocks, np.empty(0, np.int64)])
         return TrainingSet(self.features.select(indices), pdfs, self.rejects)
 
+    def cut(self, max_frames: int) -> TrainingSet:
+        """Utterances longer than `max_frames` in pieces of nearly equal length, in their order.
+
+        A piece is called {utterance_id}.{number}; the recurrent state does not cross a cut.
+        """
+        ids: list[str] = []
+        speakers: list[str] = []
+        texts: list[str] = []
+        ends: list[int] = []
+        old = self.features
+        for i, start in enumerate(old.offsets[:-1]):
+            length = int(old.lengths[i])
+            count = max(1, -(-length // max_frames))
+            for piece in range(count):
+                ids.append(old.utterance_ids[i] + (f".{piece}" if count > 1 else ""))
+                speakers.append(old.speakers[i])
+                texts.append(old.texts[i])
+                ends.append(int(start) + length * (piece + 1) // count)
+        offsets = np.array([0, *ends], np.int64)
+        return TrainingSet(
+            FeatureSet(ids, speakers, texts, old.frames, offsets), self.pdfs, self.rejects
+        )
+
 
 def make_training_set(
     features: FeatureSet, alignment: Path, transitions: TransitionModel

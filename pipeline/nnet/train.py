@@ -120,6 +120,8 @@ def train(
     train_set = training.select([i for i, held in enumerate(held_out) if not held])
     if augment is not None:
         train_set = augment(train_set)
+    if settings.max_frames is not None:
+        train_set = train_set.cut(settings.max_frames)
     if criterion is not None:
         criterion.prepare(train_set.features, device)
     delay = options.model.target_delay

@@ -11,7 +11,7 @@ from pipeline.hmm.transition_model import TransitionModel
 from pipeline.io.archive import write_int_vectors
 from pipeline.io.errors import UserError
 from pipeline.nnet.targets import hold_out, log_priors, make_training_set
-from tests.nnet.toy_data import feature_set
+from tests.nnet.toy_data import feature_set, toy_task
 from tests.nnet.toy_hmm import toy_hmm
 
 
@@ -88,3 +88,17 @@ def test_copies_are_held_out_with_their_original() -> None:
     assert hold_out(ids + copies, 0.2, seed=1) == chosen * 3
     with pytest.raises(UserError, match="at least 2"):
         hold_out(["a", "vtln1.1-a"], 0.5, seed=1)
+
+
+def test_long_utterances_are_cut_into_pieces_that_are_the_whole() -> None:
+    task, _ = toy_task()
+    pieces = task.cut(7)
+    assert pieces.features.lengths.max() <= 7
+    assert pieces.features.lengths.min() >= 3  # nearly equal: no crumbs
+    np.testing.assert_array_equal(pieces.features.frames, task.features.frames)
+    np.testing.assert_array_equal(pieces.pdfs, task.pdfs)
+    ends = set(task.features.offsets.tolist())
+    assert ends <= set(pieces.features.offsets.tolist())
+    assert len(set(pieces.features.utterance_ids)) == pieces.features.num_utterances
+    whole = task.cut(1000)
+    assert whole.features.utterance_ids == task.features.utterance_ids
