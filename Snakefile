@@ -1,13 +1,18 @@
 # From a corpus to word error rates: `snakemake --config recipe=fsdd` (default: demo).
 # Every other key of --config changes the recipe's configuration: 'nnet={"lstm": {"prior_scale": 0.8}}'.
+import gc
 import os
 import sys
 from pathlib import Path
+
+# Building the graph of thousands of jobs makes no garbage, but looking for it takes half the time.
+gc.disable()
 
 sys.path.insert(0, workflow.basedir)
 
 from pipeline.code_digest import CodeDigests
 from pipeline.config import ConfigError
+from pipeline.features.archive_list import drop_stale_list
 from pipeline.workflow import (
     adaptation_arguments,
     adaptation_files,
@@ -58,6 +63,13 @@ os.environ.update(
         os.environ, conda=bool(workflow.deployment_settings.deployment_method)
     )
 )
+
+if workflow.is_main_process:  # on a node of a cluster a new file may not be seen yet
+    drop_stale_list(Path(ROOT, "features"))
+
+
+onstart:
+    gc.enable()
 
 
 wildcard_constraints:

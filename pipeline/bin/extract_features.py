@@ -26,10 +26,14 @@ def arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--options", required=True, help="MfccOptions as JSON")
-    parser.add_argument("--data-dir", type=Path, required=True, help="folder of the data stage")
+    parser.add_argument(
+        "--supervisions", type=Path, required=True, help="of the data stage, recordings beside them"
+    )
     parser.add_argument("--shard", type=int, default=0, help="0 to num_shards - 1")
     parser.add_argument("--num-threads", type=int, default=1)
-    parser.add_argument("--output-dir", type=Path, required=True, help="folder of this shard")
+    parser.add_argument(
+        "--output", type=Path, required=True, help="feats.ark; scp and rejected.tsv come beside it"
+    )
     return parser.parse_args()
 
 
@@ -38,7 +42,7 @@ def main() -> None:
     args = arguments()
     options = parse_options(MfccOptions, args.options, "--options")
     torch.set_num_threads(1)  # whole batches run in threads instead
-    items = select_shard(read_items(args.data_dir), args.shard, options.num_shards)
+    items = select_shard(read_items(args.supervisions.parent), args.shard, options.num_shards)
     rejects: list[Reject] = []
 
     def features_of(items: list[Item], warp: float) -> Iterator[tuple[str, np.ndarray]]:
@@ -51,10 +55,9 @@ def main() -> None:
 
     sets = [(items, 1.0), *((copies_of(items, warp), warp) for warp in options.train_warps)]
     features = (pair for chosen, warp in sets for pair in features_of(chosen, warp))
-    ark, scp = args.output_dir / "feats.ark", args.output_dir / "feats.scp"
-    count = write_matrices(ark, scp, features)
-    write_rejects(args.output_dir / "rejected.tsv", rejects)
-    print(f"{ark}: {count} utterances, {len(rejects)} rejected", file=sys.stderr)
+    count = write_matrices(args.output, args.output.with_suffix(".scp"), features)
+    write_rejects(args.output.with_name("rejected.tsv"), rejects)
+    print(f"{args.output}: {count} utterances, {len(rejects)} rejected", file=sys.stderr)
 
 
 if __name__ == "__main__":

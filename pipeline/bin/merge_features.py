@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipeline.config import MfccOptions
 from pipeline.data.prepare import check_fraction
+from pipeline.features.archive_list import write_archive_list
 from pipeline.features.shards import copies_of, merge_shards, read_items
 from pipeline.io.errors import run
 from pipeline.io.json_lines import write_json_lines
@@ -35,7 +36,7 @@ def main() -> None:
     shards = [args.features_dir / str(shard) for shard in range(options.num_shards)]
     cuts = merge_shards(
         items + [copy for warp in options.train_warps for copy in copies_of(items, warp)],
-        [shard / "feats.scp" for shard in shards],
+        [shard / "feats.ark" for shard in shards],
         f"kaldi-{options.type}",
         options.frame_shift_ms / 1000.0,
         options.sampling_rate,
@@ -47,6 +48,7 @@ def main() -> None:
     where = f"features (all reasons in {rejected})"
     check_fraction(rejects, len(cuts), args.max_rejected_fraction, where)
     write_json_lines(args.features_dir / "cuts.jsonl.gz", cuts)
+    write_archive_list(args.features_dir, [shard / "feats.ark" for shard in shards])
     print(f"features: {len(cuts)} utterances, {len(rejects)} rejected", file=sys.stderr)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from pipeline.data import manifests
 from pipeline.data.copies import copy_of
 from pipeline.data.manifests import Manifest
-from pipeline.io.archive import ArchiveFiles, read_scp
+from pipeline.io.archive import index_matrices
 from pipeline.io.errors import UserError
 from pipeline.io.json_lines import read_json_lines
 
@@ -41,7 +41,7 @@ def copies_of(items: list[Item], warp: float) -> list[Item]:
 
 def merge_shards(
     items: list[Item],
-    scp_paths: Iterable[Path],
+    paths: Iterable[Path],
     kind: str,
     frame_shift: float,
     sampling_rate: int,
@@ -50,7 +50,7 @@ def merge_shards(
     """MonoCuts of all utterances that have features, sorted by utterance id.
 
     Args:
-        scp_paths: feats.scp of every shard.
+        paths: feats.ark or feats.scp of every shard.
         kind: name of the lhotse extractor.
         frame_shift: seconds.
         ignore_unknown: pass over features of utterances that the data does not have.
@@ -59,19 +59,16 @@ def merge_shards(
     """
     of_id = {supervision["id"]: (recording, supervision) for recording, supervision in items}
     cuts = []
-    for scp in scp_paths:
-        files = ArchiveFiles()
-        for utterance_id, place in read_scp(scp):
+    for path in paths:
+        for utterance_id, place, shape in index_matrices(path):
             if utterance_id not in of_id:
                 if ignore_unknown:
                     continue
                 raise UserError(
-                    f"{scp}: {utterance_id}: features of an utterance that is not in the data; "
+                    f"{path}: {utterance_id}: features of an utterance that is not in the data; "
                     "delete the features folder and run again"
                 )
             recording, supervision = of_id[utterance_id]
-            rows, columns = files.matrix(utterance_id, place).shape
-            shape = (int(rows), int(columns))
             features = manifests.kaldi_features(
                 supervision, place, kind, shape, frame_shift, sampling_rate
             )

@@ -194,7 +194,8 @@ def _damaged(path: Path | str, what: str) -> UserError:
     return UserError(f"{path}: {what}; delete it and run the stage that makes it again")
 
 
-def _read_ark(path: Path, kind: Literal["matrix", "int_vector"]) -> Iterator[tuple[str, Any]]:
+def _read_ark(path: Path, kind: Literal["matrix", "int_vector"]) -> Iterator[tuple[str, int, Any]]:
+    """Key, place of its \\0B, value."""
     ark = _Ark.load(path)
     at, last = 0, "none"
     while at < len(ark.data):
@@ -203,14 +204,15 @@ def _read_ark(path: Path, kind: Literal["matrix", "int_vector"]) -> Iterator[tup
             key = bytes(ark.data[at : at + max(space, 0)]).decode("utf-8").strip()
             if not key:
                 raise _Damaged
-            value, at = getattr(ark, kind)(at + space + 1)
+            place = at + space + 1
+            value, at = getattr(ark, kind)(place)
         except (_Damaged, UnicodeDecodeError):
             raise _damaged(
                 path,
                 f"damaged or cut short (or not Kaldi's binary form) at byte {at}, "
                 f"last good utterance {last}",
             ) from None
-        yield key, value
+        yield key, place, value
         last = key
 
 
@@ -291,7 +293,23 @@ def read_matrices(
     elif num_shards > 1:
         raise UserError(f"{path}: only an scp can be read in shards; give that of the archive")
     else:
-        yield from _read_ark(path, "matrix")
+        yield from ((key, matrix) for key, _, matrix in _read_ark(path, "matrix"))
+
+
+def index_matrices(path: Path | str) -> Iterator[tuple[str, str, tuple[int, int]]]:
+    """Yield (key, `ark:offset`, (rows, columns)) of an .ark or, in its order, of an .scp.
+
+    Raises:
+        UserError: as `read_matrices`.
+    """
+    path = Path(path)
+    if path.suffix == ".scp":
+        files = ArchiveFiles()
+        found = ((key, place, files.matrix(key, place)) for key, place in read_scp(path))
+    else:
+        found = ((key, f"{path}:{at}", matrix) for key, at, matrix in _read_ark(path, "matrix"))
+    for key, place, matrix in found:
+        yield key, place, (int(matrix.shape[0]), int(matrix.shape[1]))
 
 
 def read_int_vectors(path: Path | str) -> Iterator[tuple[str, IntVector]]:
@@ -306,4 +324,4 @@ def read_int_vectors(path: Path | str) -> Iterator[tuple[str, IntVector]]:
         for key, place in read_scp(path):
             yield key, files.int_vector(key, place)
     else:
-        yield from _read_ark(path, "int_vector")
+        yield from ((key, vector) for key, _, vector in _read_ark(path, "int_vector"))

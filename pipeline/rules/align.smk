@@ -11,7 +11,7 @@ for rung in RECIPE.gmm:
             f"align_{rung}"
         input:
             rules.prepare_lang.output,
-            rules.merge_features.input.shards,
+            rules.merge_features.output.archives,
             list(GMM.values()),
             lang=rules.prepare_lang.output.lang,
             cuts=f"{ROOT}/{{split}}/data/train/cuts.jsonl.gz",
@@ -50,7 +50,7 @@ for net in RECIPE.aligning_networks:
             f"align_{net}"
         input:
             rules.prepare_lang.output,
-            rules.merge_features.input.shards,
+            rules.merge_features.output.archives,
             list(NNET.values()),
             **training_adaptation_files(RECIPE, f"{ROOT}/{{split}}", net),
             lang=rules.prepare_lang.output.lang,

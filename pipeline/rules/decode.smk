@@ -9,7 +9,7 @@ if RECIPE.decode.num_shards > 1:
 
 rule nnet_loglikes:
     input:
-        rules.merge_features.input.shards,
+        rules.merge_features.output.archives,
         list(NNET.values()),
         model=NNET["model"],
         cuts=f"{ROOT}/{{split}}/data/test/cuts.jsonl.gz",
@@ -38,7 +38,7 @@ rule nnet_loglikes:
 
 rule gmm_loglikes:
     input:
-        rules.merge_features.input.shards,
+        rules.merge_features.output.archives,
         list(GMM.values()),
         hmm=GMM["hmm"],
         cuts=f"{ROOT}/{{split}}/data/test/cuts.jsonl.gz",
@@ -68,7 +68,7 @@ rule gmm_loglikes:
 rule adapted_loglikes:
     # A first search finds the words by which each speaker's fMLLR transform is estimated.
     input:
-        rules.merge_features.input.shards,
+        rules.merge_features.output.archives,
         list(GMM.values()),
         rules.prepare_lang.output,
         lang=rules.prepare_lang.output.lang,
@@ -106,7 +106,7 @@ rule adapted_loglikes:
 rule adapted_nnet_loglikes:
     # The rung that aligned the network's training data also adapts its test speakers.
     input:
-        rules.merge_features.input.shards,
+        rules.merge_features.output.archives,
         list(NNET.values()),
         unpack(
             lambda wildcards: adaptation_files(
@@ -210,11 +210,11 @@ if RECIPE.decode.num_shards > 1:
 
     rule merge_decoded:
         input:
-            expand(
-                f"{ROOT}/{{{{split}}}}/decode/{{{{model}}}}/{{{{grammar}}}}/{{{{decoder}}}}/shards/{{shard}}/{{name}}",
-                shard=range(RECIPE.decode.num_shards),
-                name=["hypotheses.jsonl", "lattices.jsonl.gz"],
-            ),
+            [
+                f"{ROOT}/{{split}}/decode/{{model}}/{{grammar}}/{{decoder}}/shards/{shard}/{name}"
+                for shard in range(RECIPE.decode.num_shards)
+                for name in ("hypotheses.jsonl", "lattices.jsonl.gz")
+            ],
         output:
             hypotheses=f"{ROOT}/{{split}}/decode/{{model}}/{{grammar}}/{{decoder}}/hypotheses.jsonl",
             lattices=f"{ROOT}/{{split}}/decode/{{model}}/{{grammar}}/{{decoder}}/lattices.jsonl.gz",

@@ -1,14 +1,16 @@
 # Audio -> feature archives, the cuts of each split's sets, and their cepstral means and variances.
+#
+# There may be thousands of shards: one file of each is declared (feats.scp and rejected.tsv lie
+# beside it), and later jobs do not name them all but depend on archives.json, which says that all
+# are there and goes as soon as one is lost (drop_stale_list in the Snakefile).
 
 
 rule extract_features:
     input:
-        rules.prepare_data.output.recordings,
-        supervisions=rules.prepare_data.output.supervisions,
+        f"{ROOT}/data/recordings.jsonl.gz",
+        supervisions=f"{ROOT}/data/supervisions.jsonl.gz",
     output:
         ark=f"{ROOT}/features/{{shard}}/feats.ark",
-        scp=f"{ROOT}/features/{{shard}}/feats.scp",
-        rejected=f"{ROOT}/features/{{shard}}/rejected.tsv",
     log:
         f"{ROOT}/logs/features/{{shard}}.log",
     benchmark:
@@ -21,27 +23,26 @@ rule extract_features:
         runtime=60,
     params:
         options=to_json(RECIPE.features),
-        data_dir=subpath(input.supervisions, parent=True),
-        output_dir=subpath(output.ark, parent=True),
         code=CODE.of("pipeline.bin.extract_features"),
     shell:
         "python -m pipeline.bin.extract_features --options {params.options:q}"
-        " --data-dir {params.data_dir:q} --shard {wildcards.shard} --num-threads {threads}"
-        " --output-dir {params.output_dir:q} &> {log:q}"
+        " --supervisions {input.supervisions:q} --shard {wildcards.shard} --num-threads {threads}"
+        " --output {output.ark:q} &> {log:q}"
 
 
 rule merge_features:
+    # Plain paths: of an input that names a rule (rules.x.output), Snakemake would hash the whole
+    # list of shards for each of them.
     input:
-        recordings=rules.prepare_data.output.recordings,
-        supervisions=rules.prepare_data.output.supervisions,
-        shards=expand(
-            "{root}/features/{shard}/{name}",
-            root=ROOT,
-            shard=range(RECIPE.features.num_shards),
-            name=["feats.ark", "feats.scp", "rejected.tsv"],
-        ),
+        recordings=f"{ROOT}/data/recordings.jsonl.gz",
+        supervisions=f"{ROOT}/data/supervisions.jsonl.gz",
+        shards=[
+            f"{ROOT}/features/{shard}/feats.ark"
+            for shard in range(RECIPE.features.num_shards)
+        ],
     output:
         cuts=f"{ROOT}/features/cuts.jsonl.gz",
+        archives=f"{ROOT}/features/archives.json",
     log:
         f"{ROOT}/logs/features/merge.log",
     benchmark:
@@ -89,7 +90,7 @@ rule split_data:
 
 rule compute_cmvn:
     input:
-        rules.merge_features.input.shards,
+        rules.merge_features.output.archives,
         cuts=rules.split_data.output.cuts,
     output:
         cmvn=f"{ROOT}/{{split}}/data/{{set}}/cmvn.ark",

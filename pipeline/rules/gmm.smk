@@ -8,7 +8,7 @@ for rung in RECIPE.gmm:
             f"train_{rung}"
         input:
             rules.prepare_lang.output,
-            rules.merge_features.input.shards,
+            rules.merge_features.output.archives,
             **start_files(RECIPE, f"{ROOT}/{{split}}", rung),
             lang=rules.prepare_lang.output.lang,
             cuts=f"{ROOT}/{{split}}/data/train/cuts.jsonl.gz",

@@ -12,7 +12,7 @@ for net in RECIPE.cross_entropy_networks:
         name:
             f"train_{net}"
         input:
-            rules.merge_features.input.shards,
+            rules.merge_features.output.archives,
             **start_files(RECIPE, f"{ROOT}/{{split}}", net),
             cuts=f"{ROOT}/{{split}}/data/train/cuts.jsonl.gz",
             cmvn=f"{ROOT}/{{split}}/data/train/cmvn.ark",
@@ -50,7 +50,7 @@ for net in RECIPE.sequence_networks:
         name:
             f"train_{net}"
         input:
-            rules.merge_features.input.shards,
+            rules.merge_features.output.archives,
             **start_files(RECIPE, f"{ROOT}/{{split}}", net),
             cuts=f"{ROOT}/{{split}}/data/train/cuts.jsonl.gz",
             cmvn=f"{ROOT}/{{split}}/data/train/cmvn.ark",
@@ -88,7 +88,7 @@ for net in RECIPE.compressed_networks:
         name:
             f"train_{net}"
         input:
-            rules.merge_features.input.shards,
+            rules.merge_features.output.archives,
             **start_files(RECIPE, f"{ROOT}/{{split}}", net),
             cuts=f"{ROOT}/{{split}}/data/train/cuts.jsonl.gz",
             cmvn=f"{ROOT}/{{split}}/data/train/cmvn.ark",

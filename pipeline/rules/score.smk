@@ -45,7 +45,7 @@ rule score:
 rule wer_by_epoch:
     # Only of networks that ask for it, with the graph of the first grammar.
     input:
-        rules.merge_features.input.shards,
+        rules.merge_features.output.archives,
         list(NNET.values()),
         unpack(
             lambda wildcards: training_adaptation_files(

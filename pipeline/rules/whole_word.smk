@@ -7,7 +7,7 @@ if RECIPE.whole_word is not None:
 
     rule train_whole_word:
         input:
-            rules.merge_features.input.shards,
+            rules.merge_features.output.archives,
             cuts=f"{ROOT}/{{split}}/data/train/cuts.jsonl.gz",
             cmvn=f"{ROOT}/{{split}}/data/train/cmvn.ark",
         output:
@@ -36,7 +36,7 @@ if RECIPE.whole_word is not None:
 
     rule score_whole_word:
         input:
-            rules.merge_features.input.shards,
+            rules.merge_features.output.archives,
             rules.train_whole_word.output,
             cuts=f"{ROOT}/{{split}}/data/test/cuts.jsonl.gz",
             cmvn=f"{ROOT}/{{split}}/data/test/cmvn.ark",

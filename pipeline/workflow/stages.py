@@ -28,7 +28,10 @@ STAGE_RULES = {
 
 
 def stage_files(config: Config) -> dict[str, list[str]]:
-    """Stage name -> files that its jobs write (one for each job), in the order of the flow."""
+    """Stage name -> files that its jobs write, in the order of the flow.
+
+    One for each job, but for shards what they are merged to.
+    """
     root = config.root
     folders = [f"{root}/{split}" for split in config.splits]
     cells = [(folder, model) for folder in folders for model in config.decoded_models]
@@ -41,7 +44,6 @@ def stage_files(config: Config) -> dict[str, list[str]]:
     stages = {
         "data": [f"{root}/data/supervisions.jsonl.gz"],
         "features": [
-            *(f"{root}/features/{i}/feats.scp" for i in range(config.features.num_shards)),
             f"{root}/features/cuts.jsonl.gz",
             *(
                 f"{f}/data/{s}/{name}"
@@ -93,12 +95,6 @@ def stage_files(config: Config) -> dict[str, list[str]]:
                 loglikes(config, folder, model, grammar)
                 for folder, model in cells
                 for grammar in config.grammars
-            ),
-            *(
-                f"{search}/shards/{i}/hypotheses.jsonl"
-                for search in searches
-                for i in range(config.decode.num_shards)
-                if config.decode.num_shards > 1
             ),
             *(f"{search}/hypotheses.jsonl" for search in searches),
         ],

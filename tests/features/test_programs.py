@@ -74,8 +74,9 @@ def extract(run: Path, num_shards: int) -> Path:
     for shard in range(num_shards):
         run_program(
             "extract_features",
-            *("--options", options, "--data-dir", run / "data", "--shard", shard),
-            *("--num-threads", 2, "--output-dir", features / str(shard)),
+            *("--options", options, "--shard", shard, "--num-threads", 2),
+            *("--supervisions", run / "data" / "supervisions.jsonl.gz"),
+            *("--output", features / str(shard) / "feats.ark"),
         )
     run_program(
         "merge_features",
@@ -216,9 +217,9 @@ def test_mistakes_are_one_line(corpora: Path, run: Path, tmp_path: Path) -> None
     assert "sampling rate 8000 Hz, expected 16000 Hz" in line
     assert len(read_rejects(tmp_path / "rate" / "rejected.tsv")) == 17
     assert not (tmp_path / "rate" / "recordings.jsonl.gz").exists()
-    shard = ("--shard", 5, "--output-dir", tmp_path / "5")
+    files = ("--supervisions", run / "data/supervisions.jsonl.gz", "--output", tmp_path / "5/f.ark")
     assert "shards are numbered 0 to 0" in message(
-        "extract_features", "--options", json.dumps(OPTIONS), "--data-dir", run / "data", *shard
+        "extract_features", "--options", json.dumps(OPTIONS), *files, "--shard", 5
     )
 
 
@@ -227,10 +228,11 @@ def test_warped_copies_are_other_speakers_with_warped_features(
 ) -> None:
     prepare(corpora, tmp_path)
     options = json.dumps({**OPTIONS, "train_warps": [0.9]})
-    folders = ("--data-dir", tmp_path / "data")
     out = tmp_path / "features"
-    run_program("extract_features", "--options", options, *folders, "--output-dir", out / "0")
-    run_program("merge_features", "--options", options, *folders, "--features-dir", out)
+    files = ("--supervisions", tmp_path / "data/supervisions.jsonl.gz")
+    run_program("extract_features", "--options", options, *files, "--output", out / "0/feats.ark")
+    folders = ("--data-dir", tmp_path / "data", "--features-dir", out)
+    run_program("merge_features", "--options", options, *folders)
     cuts = {cut.id: cut for cut in lhotse.load_manifest(out / "cuts.jsonl.gz")}
     originals = [name for name in cuts if not name.startswith("vtln")]
     assert len(cuts) == 2 * len(originals)

@@ -14,7 +14,7 @@ import pytest
 
 from pipeline.cli.arguments import parse_changes
 from pipeline.workflow import load_recipe, program_environment, stage_files
-from tests.workflow.toy_recipe import CHANGES, NUM_WORDS, hybrid, run_toy
+from tests.workflow.toy_recipe import CHANGES, FEW, NUM_WORDS, compare, hybrid, run_toy
 
 ROOT = Path("exp/demo")
 CONFIG = load_recipe(parse_changes(list(CHANGES)))
@@ -217,6 +217,34 @@ def test_a_missing_file_and_a_changed_input_are_reasons(finished: tuple[Path, st
     finally:
         os.replace(kept, words)
     assert ask(folder, "plan").splitlines() == ["nothing to be done"]
+
+
+def test_a_lost_archive_is_made_again_when_a_job_needs_it(finished: tuple[Path, str]) -> None:
+    folder, _ = finished
+    features = folder / ROOT / "features"
+    listed, archive = features / "archives.json", features / "1/feats.ark"
+    kept = listed.read_bytes(), folder / "kept"
+    os.replace(archive, kept[1])
+    try:
+        assert jobs_of(run_toy(folder, "-n").stdout) == []
+        jobs = jobs_of(run_toy(folder, "-n", "--force", "lstm", "--until", "lstm").stdout)
+        assert {"extract_features 1", "merge_features", "train_lstm official lstm"} <= set(jobs)
+        assert "extract_features 0" not in jobs
+    finally:
+        os.replace(kept[1], archive)
+        listed.write_bytes(kept[0])
+    assert jobs_of(run_toy(folder, "-n").stdout) == []
+
+
+def test_one_core_and_a_search_in_shards_give_the_same_bytes(
+    finished: tuple[Path, str], tmp_path: Path
+) -> None:
+    settings = [word for change in (*FEW, "decode.num_shards=2") for word in ("--set", change)]
+    result = run_toy(tmp_path, *settings, "--jobs", "1", "--until", "score")
+    assert result.returncode == 0, result.stdout + result.stderr
+    alike, other = compare(tmp_path / ROOT, finished[0] / ROOT)
+    assert other == []
+    assert len(alike) > 40
 
 
 def test_a_job_that_fails_says_why_in_one_line(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ CHANGES = (
     "nnet.lstm.training={num_epochs: 2, average_last: 1}",
     "decode={beam: 30, lattice_beam: 4, lm_weights: [10, 12], insertion_penalties: [0]}",
 )
+FEW = ("gmm.tri1=null", "gmm.tri2b=null", "gmm.tri3b=null", "nnet=null")  # the first rung alone
 NUM_WORDS = 18  # of the test set: 6 utterances of 3 digits
 
 
@@ -35,6 +36,25 @@ def hybrid(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
     )
+
+
+def compare(root: Path, other: Path) -> tuple[list[str], list[str]]:
+    """Results of a run that have the same bytes in another run, and those that have not.
+
+    Logs, the report and two files that hold times are no results; the parts of a search neither.
+    """
+    alike: list[str] = []
+    different: list[str] = []
+    for path in sorted(root.rglob("*")):
+        below = path.relative_to(root)
+        timed = path.name in ("log.jsonl", "graph.json", "config.json")
+        if {"logs", "benchmarks", "report", "shards"} & {*below.parts} or timed:
+            continue
+        if path.is_file():
+            twin = other / below
+            same = twin.is_file() and twin.read_bytes() == path.read_bytes()
+            (alike if same else different).append(str(below))
+    return alike, different
 
 
 def run_toy(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
