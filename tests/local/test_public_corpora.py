@@ -142,6 +142,38 @@ def test_what_is_said_in_each(tmp_path: Path, spoken: Spoken) -> None:
     assert phones["fcjf0-sx1"] == "sil vcl g ow l eh f cl t sil"
 
 
+def test_the_preparations_of_lhotse_find_the_same(tmp_path: Path, spoken: Spoken) -> None:
+    from lhotse.recipes.audio_mnist import prepare_audio_mnist
+    from lhotse.recipes.librispeech import prepare_librispeech
+    from lhotse.recipes.timit import prepare_timit
+
+    def ours(name: str, folder: Path) -> dict[tuple[str, str], str]:
+        corpus = prepare(name, folder, MINI if name == "mini_librispeech" else {}, tmp_path)
+        return {(u.audio.stem, u.speaker): (u.text or "") for u in corpus.utterances}
+
+    folder = mini_librispeech(tmp_path / "mini", spoken)
+    parts = prepare_librispeech(folder / "LibriSpeech", dataset_parts="mini_librispeech")
+    assert ours("mini_librispeech", folder) == {
+        (s.recording_id, s.speaker): s.text for part in parts.values() for s in part["supervisions"]
+    }
+    folder = tiny_corpora.audio_mnist(tmp_path / "mnist", spoken)
+    found = prepare_audio_mnist(folder, tmp_path / "manifests")["supervisions"]
+    assert ours("audio_mnist", folder) == {
+        (s.recording_id, s.speaker): s.text.upper() for s in found
+    }
+    folder = tiny_corpora.timit(tmp_path / "timit", spoken)
+    (folder / "TIMIT").rename(folder / "data")
+    timit = prepare_timit(folder, num_phones=48)
+    assert ours("timit", folder) == {
+        (s.recording_id.partition("-")[2], s.speaker.lower()): " ".join(
+            item.symbol for item in s.alignment["phone"]
+        )
+        for part in timit.values()
+        for s in part["supervisions"]
+        if not s.recording_id.endswith("SA1")
+    }
+
+
 def test_timit_is_scored_in_39_phones() -> None:
     from lhotse.recipes.timit import get_phonemes
 

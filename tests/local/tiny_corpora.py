@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -165,7 +166,8 @@ def audio_mnist(folder: Path, spoken: Spoken) -> Path:
     digits = {text: i for i, text in enumerate(TEXTS)}
     for speaker, text, speech in utterances(spoken, ("01", "02", "04", "05")):
         write(folder / "data" / speaker / f"{digits[text]}_{speaker}_0.wav", speech, 48000)
-    (folder / "data" / "audioMNIST_meta.txt").write_text("{}\n")
+    speakers = {f"{number:02}": {"age": "30"} for number in range(1, 61)}
+    (folder / "data" / "audioMNIST_meta.txt").write_text(json.dumps(speakers))
     return folder
 
 
