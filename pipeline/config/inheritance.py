@@ -32,7 +32,7 @@ def inherit(name: str, net: Any, earlier: Mapping[str, Any]) -> Any:
                 f"nnet.{name}.{key}.start: must name an earlier network, one of {list(earlier)}"
             )
         taken = {key: start[key] for key in INHERITED if key in start}
-        if key == "prune" and section.get("units") is True:
+        if key == "prune" and str(section.get("units")).lower() == "true":
             taken["model"] = _with_fewer_units(taken.get("model", {}), section.get("fraction"))
         net = {**taken, **net}
     return net
@@ -40,10 +40,13 @@ def inherit(name: str, net: Any, earlier: Mapping[str, Any]) -> Any:
 
 def _with_fewer_units(model: Any, fraction: Any) -> Any:
     default = ModelOptions.model_fields["hidden_dim"].default
-    hidden_dim = model.get("hidden_dim", default) if isinstance(model, dict) else None
-    if not isinstance(hidden_dim, int) or not isinstance(fraction, float) or not 0 < fraction < 1:
+    try:  # values from the command line are text
+        hidden_dim, share = int(model.get("hidden_dim", default)), float(fraction)
+    except (AttributeError, TypeError, ValueError):
         return model  # the validation will say what is wrong
-    return {**model, "hidden_dim": kept_units(hidden_dim, fraction)}
+    if not 0 < share < 1:
+        return model
+    return {**model, "hidden_dim": kept_units(hidden_dim, share)}
 
 
 def smaller_model(net: NnetOptions, start: ModelOptions) -> ModelOptions:

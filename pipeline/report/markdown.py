@@ -8,12 +8,14 @@ from typing import Any
 
 from pipeline.io.errors import UserError
 from pipeline.report.sections import merge_decoders
+from pipeline.report.voices import voice_markdown
 
 
 def results_table(results_path: Path) -> str:
     """WER % at the fixed setting / the best over LM weight and penalty on the test itself.
 
-    Where the decoders differ each has its row. Ends with the decoders' agreement.
+    Where the decoders differ each has its row. Ends with the decoders' agreement, and a
+    table of the voices.
 
     Raises:
         UserError: there is no such report, or it is damaged.
@@ -22,6 +24,7 @@ def results_table(results_path: Path) -> str:
         results = json.loads(results_path.read_text(encoding="utf-8"))
         rows = list(merge_decoders(results["wer"]))
         agreement = results["agreement"]
+        voices = voice_markdown(results.get("voices", []))
     except FileNotFoundError:
         raise UserError(f"{results_path}: no results yet; run the recipe first") from None
     except (ValueError, KeyError, TypeError):
@@ -40,7 +43,8 @@ def results_table(results_path: Path) -> str:
         lines.append(f"| {name} | " + " | ".join(found.get(c, "") for c in columns) + " |")
     lines.append("")
     lines.append(_agreement(agreement))
-    return "\n".join(line for line in lines).rstrip() + "\n"
+    parts = ["\n".join(lines).rstrip() + "\n", *([voices] if voices else [])]
+    return "\n".join(parts)
 
 
 def _cell(row: dict[str, Any]) -> str:

@@ -9,18 +9,18 @@ from pipeline.report.markup import Markup, join, table, tag
 
 Row = dict[str, Any]
 NUM_MISHEARD = 12  # of each set
+HEADER = ("split", "voice", "said", "WER %", "95 % interval", "errors / words")
 
 
 def voice_section(rows: Sequence[Row]) -> Markup | None:
     """A table of all voices and sets, and the first things misheard of each voice."""
     if not rows:
         return None
-    header = ("split", "voice", "said", "WER %", "95 % interval", "errors / words")
     note = (
         "natural: test recordings of the voice's speakers; copy synthesis: the same, analysed and "
         "made again by the vocoder; isolated words and strings: spoken by the voice."
     )
-    parts = [table(header, list(_lines(rows)), numeric=(3, 4, 5)), tag("p", note, class_="note")]
+    parts = [table(HEADER, list(_lines(rows)), numeric=(3, 4, 5)), tag("p", note, class_="note")]
     misheard = [
         (row["voice"], name, pair["speaker"], pair["said"], pair["heard"])
         for row in rows
@@ -44,3 +44,11 @@ def _lines(rows: Sequence[Row]) -> Iterator[tuple[str, ...]]:
                 f"{interval['low']:.2f} – {interval['high']:.2f}",
                 f"{found['errors']} / {found['words']}",
             )
+
+
+def voice_markdown(rows: Sequence[Row]) -> str:
+    """The table of all voices and sets for a README; empty without voices."""
+    if not rows:
+        return ""
+    lines = [HEADER, ("---",) * len(HEADER), *_lines(rows)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)

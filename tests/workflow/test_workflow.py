@@ -205,6 +205,9 @@ def test_networks_made_from_others(folder: Path) -> None:
     assert config.nnet["int8"].model == config.nnet["aware"].model == config.nnet["net"].model
     whole, half = (config.nnet[name].model for name in ("net", "half"))
     assert (half.hidden_dim, half.type) == (round(whole.hidden_dim / 2), whole.type)
+    text = {"half": {"prune": {"start": "net", "fraction": "0.5", "units": "true"}}}
+    text |= {"net": {**TOY["nnet"]["net"], "model": {"hidden_dim": "6"}}}
+    assert load_recipe({"recipe": "toy", "nnet": text}, folder).nnet["half"].model.hidden_dim == 3
     for name in ("aware", "half", "taught"):
         files = start_files(config, "f", name)
         assert files["start"] == "f/net/model.safetensors"
