@@ -14,8 +14,8 @@ from pipeline.report.voices import voice_markdown
 def results_table(results_path: Path) -> str:
     """WER % at the fixed setting / the best over LM weight and penalty on the test itself.
 
-    Where the decoders differ each has its row. Ends with the decoders' agreement, and a
-    table of the voices.
+    Where the decoders differ each has its row. Of a recipe whose title says "synthetic", the table
+    says so too. Ends with the decoders' agreement, and a table of the voices.
 
     Raises:
         UserError: there is no such report, or it is damaged.
@@ -25,6 +25,7 @@ def results_table(results_path: Path) -> str:
         rows = list(merge_decoders(results["wer"]))
         agreement = results["agreement"]
         voices = voice_markdown(results.get("voices", []))
+        speech = ", synthetic speech" if "synthetic" in results["title"].lower() else ""
     except FileNotFoundError:
         raise UserError(f"{results_path}: no results yet; run the recipe first") from None
     except (ValueError, KeyError, TypeError):
@@ -36,7 +37,10 @@ def results_table(results_path: Path) -> str:
         if column not in columns:
             columns.append(column)
         cells.setdefault((row["model"], decoders), {})[column] = _cell(row)
-    lines = ["| WER % | " + " | ".join(columns) + " |", "| --- |" + " --- |" * len(columns)]
+    lines = [
+        f"| WER %{speech} | " + " | ".join(columns) + " |",
+        "| --- |" + " --- |" * len(columns),
+    ]
     merged = len({decoders for _, decoders in cells}) == 1
     for (model, decoders), found in cells.items():
         name = model if merged else f"{model} ({decoders})"

@@ -31,14 +31,15 @@ def entry(model: str, grammar: str, decoder: str, errors: int) -> dict[str, Any]
     }
 
 
-def write(folder: Path, rows: list[dict[str, Any]]) -> Path:
+def write(folder: Path, rows: list[dict[str, Any]], title: str = "Digits") -> Path:
     """A results.json."""
     agreement = [
         {"utterances": 200, "same_words": 199, "largest_cost_difference": 0.004},
         {"utterances": 100, "same_words": 100, "largest_cost_difference": 0.001},
     ]
     path = folder / "results.json"
-    path.write_text(json.dumps({"wer": rows, "agreement": agreement}), encoding="utf-8")
+    results = {"title": title, "wer": rows, "agreement": agreement}
+    path.write_text(json.dumps(results), encoding="utf-8")
     return path
 
 
@@ -55,6 +56,11 @@ def test_models_down_and_cells_across(tmp_path: Path) -> None:
     assert lines[3] == "| lstm | 0.50 / 0.50 | 0.50 / 0.50 |"
     assert "299 of 300 utterances" in lines[-1]
     assert "4.0e-03" in lines[-1]
+
+
+def test_a_table_of_synthetic_speech_says_so(tmp_path: Path) -> None:
+    table = results_table(write(tmp_path, [entry("mono", "g1", "k2", 3)], "Synthetic digits"))
+    assert table.startswith("| WER %, synthetic speech | official g1 |\n")
 
 
 def test_decoders_that_differ_have_rows_of_their_own(tmp_path: Path) -> None:
