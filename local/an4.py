@@ -60,7 +60,7 @@ def download(target: Path) -> Path:
     Raises:
         UserError: no connection, or not 948 and 130 recordings (then nothing is kept).
     """
-    return fetch_corpus(URLS, target, "*/etc", None, _verify)
+    return fetch_corpus(URLS, target, "**/etc", None, _verify)
 
 
 def read_dictionary(path: Path) -> list[LexiconEntry]:

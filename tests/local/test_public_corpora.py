@@ -343,3 +343,36 @@ def test_parts_of_openslr_are_laid_side_by_side(
     shutil.rmtree(folder / "LibriSpeech" / "dev-clean-2")
     with pytest.raises(UserError, match=r"MD5 is .*, expected 000"):
         openslr.fetch_parts(module.PARTS, tmp_path / "target", home.as_uri())
+
+
+@pytest.mark.parametrize(
+    ("name", "tree", "said"),
+    [
+        ("an4", tiny_corpora.an4, "12 and 4 recordings, expected 948 and 130"),
+        ("audio_mnist", tiny_corpora.audio_mnist, "16 recordings, expected 30000"),
+    ],
+)
+def test_an_archive_without_checksum_is_counted(
+    tmp_path: Path,
+    spoken: Spoken,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    tree: Callable[[Path, Spoken], Path],
+    said: str,
+) -> None:
+    module = registry.load_module(registry.find_entry(name))
+    tree(tmp_path / "source" / "an4_or_repository", spoken)
+    packed = shutil.make_archive(str(tmp_path / "corpus"), "gztar", tmp_path / "source")
+    url = Path(packed).as_uri()
+    if name == "an4":
+        monkeypatch.setattr(module, "URLS", (url,))
+    else:
+        monkeypatch.setattr(module, "AUDIO_MNIST_URL", url)
+    with pytest.raises(UserError, match=said):
+        module.download(tmp_path / "target")
+    assert not (tmp_path / "target" / "corpus").exists()
+    sizes = {"an4": {"NUM_TRAIN": 12, "NUM_TEST": 4}, "audio_mnist": {"NUM_RECORDINGS": 16}}
+    for constant, size in sizes[name].items():
+        monkeypatch.setattr(module, constant, size)
+    found = module.download(tmp_path / "target")
+    assert len(prepare(name, found, {}, tmp_path).utterances) == 16

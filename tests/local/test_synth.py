@@ -19,7 +19,7 @@ from pipeline.io.errors import UserError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 OPTIONS = {
-    "scale": 0.002,
+    "scale": 0.0019,
     "num_test": 1,
     "num_test_voices": 3,
     "seed": 5,
@@ -83,7 +83,7 @@ def test_the_recipe_is_of_the_size_it_says() -> None:
     config = load_config(ROOT / "recipes/synth/config.yaml")
     assert "ynthetic" in config.title
     options = synth.SynthOptions.model_validate(config.corpus.options)
-    assert synth.set_sizes(options) == {"train": 5000, "test": 400}
+    assert synth.set_sizes(options) == {"train": 5200, "test": 400}
     voices = synth.usable_voices()
     train, test = synth.split_voices(voices, options.num_test_voices, np.random.default_rng(1))
     assert len(train) >= 40
