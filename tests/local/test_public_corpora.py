@@ -11,25 +11,13 @@ from typing import Any
 import pytest
 import soundfile
 
-from local import registry
 from pipeline.data.corpus import Corpus
 from pipeline.data.prepare import Prepared, check_splits, prepare_corpus
 from pipeline.hmm.lang import prepare_lang
 from pipeline.io.errors import UserError
 from pipeline.workflow import load_recipe
 from tests.local import tiny_corpora
-from tests.local.tiny_corpora import Spoken
-
-MINI = {
-    "train_parts": ["train-clean-5"],
-    "test_part": "dev-clean-2",
-    "dev_part": "dev-clean-2",
-    "lexicon": "librispeech-lexicon.txt",
-}
-
-
-def mini_librispeech(folder: Path, spoken: Spoken) -> Path:
-    return tiny_corpora.librispeech(folder, spoken, "train-clean-5", "dev-clean-2", "84")
+from tests.local.tiny_corpora import MINI, Spoken, mini_librispeech, prepare
 
 
 def librispeech_100(folder: Path, spoken: Spoken) -> Path:
@@ -75,18 +63,6 @@ CORPORA: list[tuple[str, Callable[[Path, Spoken], Path], dict[str, Any], dict[st
     ("common_voice", tiny_corpora.common_voice, {}, {"official": (8, 4), "dev": (8, 4)}),
     ("common_voice", welsh, {"language": "cy"}, {"official": (8, 4), "dev": (8, 4)}),
 ]
-
-
-@pytest.fixture(scope="module")
-def spoken() -> Spoken:
-    return tiny_corpora.speak_all()
-
-
-def prepare(name: str, folder: Path, options: dict[str, Any], converted: Path) -> Corpus:
-    entry = registry.find_entry(name)
-    if entry.converts:
-        options = {**options, "converted": str(converted)}
-    return registry.load_module(entry).prepare(folder, options)
 
 
 def rate_of(name: str) -> int:
@@ -306,73 +282,9 @@ def test_converted_audio_is_made_once_and_sounds_the_same(tmp_path: Path, spoken
         assert (a == b).all()
 
 
-@pytest.mark.parametrize("name", ["timit", "tidigits", "common_voice"])
-def test_what_cannot_be_fetched_is_said(tmp_path: Path, name: str) -> None:
-    module = registry.load_module(registry.find_entry(name))
-    with pytest.raises(UserError, match="cannot be fetched without you: get it from https://"):
-        module.download(tmp_path)
-
-
 def test_sentences_are_normalised() -> None:
     from local.common_voice import normalised
 
     assert normalised("«Où est-il ?», dit-elle…") == "OÙ EST-IL DIT-ELLE"
     assert normalised("It’s 'quoted' -- no") == "IT'S QUOTED NO"
     assert normalised("हिन्दी में") == "हिन्दी में"
-
-
-def test_parts_of_openslr_are_laid_side_by_side(
-    tmp_path: Path, spoken: Spoken, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-) -> None:
-    from local import mini_librispeech as module
-    from local import openslr
-
-    source = mini_librispeech(tmp_path / "source", spoken)
-    home = tmp_path / "home"
-    for resource in ("11", "31"):
-        (home / resource).mkdir(parents=True)
-    shutil.copy(source / openslr.LEXICON, home / "11")
-    for part in module.PARTS:
-        archive = home / "31" / part
-        shutil.make_archive(str(archive), "gztar", source, f"LibriSpeech/{part}")
-        monkeypatch.setitem(openslr.PARTS, part, openslr.Part(31))
-    folder = openslr.fetch_parts(module.PARTS, tmp_path / "target", home.as_uri())
-    assert len(prepare("mini_librispeech", folder, MINI, tmp_path).utterances) == 16
-    assert capsys.readouterr().err.count("no checksum of it is known; the SHA-256 of") == 3
-    monkeypatch.setitem(openslr.PARTS, "dev-clean-2", openslr.Part(31, md5="0" * 32))
-    shutil.rmtree(folder / "LibriSpeech" / "dev-clean-2")
-    with pytest.raises(UserError, match=r"MD5 is .*, expected 000"):
-        openslr.fetch_parts(module.PARTS, tmp_path / "target", home.as_uri())
-
-
-@pytest.mark.parametrize(
-    ("name", "tree", "said"),
-    [
-        ("an4", tiny_corpora.an4, "12 and 4 recordings, expected 948 and 130"),
-        ("audio_mnist", tiny_corpora.audio_mnist, "16 recordings, expected 30000"),
-    ],
-)
-def test_an_archive_without_checksum_is_counted(
-    tmp_path: Path,
-    spoken: Spoken,
-    monkeypatch: pytest.MonkeyPatch,
-    name: str,
-    tree: Callable[[Path, Spoken], Path],
-    said: str,
-) -> None:
-    module = registry.load_module(registry.find_entry(name))
-    tree(tmp_path / "source" / "an4_or_repository", spoken)
-    packed = shutil.make_archive(str(tmp_path / "corpus"), "gztar", tmp_path / "source")
-    url = Path(packed).as_uri()
-    if name == "an4":
-        monkeypatch.setattr(module, "URLS", (url,))
-    else:
-        monkeypatch.setattr(module, "AUDIO_MNIST_URL", url)
-    with pytest.raises(UserError, match=said):
-        module.download(tmp_path / "target")
-    assert not (tmp_path / "target" / "corpus").exists()
-    sizes = {"an4": {"NUM_TRAIN": 12, "NUM_TEST": 4}, "audio_mnist": {"NUM_RECORDINGS": 16}}
-    for constant, size in sizes[name].items():
-        monkeypatch.setattr(module, constant, size)
-    found = module.download(tmp_path / "target")
-    assert len(prepare(name, found, {}, tmp_path).utterances) == 16

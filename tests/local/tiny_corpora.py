@@ -11,7 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
+from local import registry
 from local.espeak import Phoneme, Request, Speech, speak
+from pipeline.data.corpus import Corpus
 from pipeline.data.resampling import resample
 
 VOICES = ("m1", "f2", "m3", "f4")
@@ -189,3 +191,24 @@ def common_voice(folder: Path, spoken: Spoken, language: str = "en") -> Path:
         text = "\n".join([header, *listed]) + "\n"
         (home / f"{table}.tsv").write_text(text, encoding="utf-8")
     return folder / "cv-corpus-1.0"
+
+
+MINI = {
+    "train_parts": ["train-clean-5"],
+    "test_part": "dev-clean-2",
+    "dev_part": "dev-clean-2",
+    "lexicon": "librispeech-lexicon.txt",
+}
+
+
+def mini_librispeech(folder: Path, spoken: Spoken) -> Path:
+    """Its two parts."""
+    return librispeech(folder, spoken, "train-clean-5", "dev-clean-2", "84")
+
+
+def prepare(name: str, folder: Path, options: dict[str, Any], converted: Path) -> Corpus:
+    """As the program prepares it; converted audio goes where it is told."""
+    entry = registry.find_entry(name)
+    if entry.converts:
+        options = {**options, "converted": str(converted)}
+    return registry.load_module(entry).prepare(folder, options)
