@@ -101,23 +101,27 @@ def network_rows(
 def markdown(rows: Sequence[NetworkRow]) -> str:
     """The rows as a table."""
     lines = [
-        "| network | WER % (95 %) | compared with | difference (95 %), p | parameters | bytes "
-        "| RTF | training s | clipped steps |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| network | WER % (95 %) | seeds | compared with | difference (95 %), p | parameters "
+        "| bytes | RTF | training s | clipped steps |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for row in rows:
-        compared = (
-            ""
-            if row.difference is None
-            else (
-                f"{row.difference.mean.mean:+.2f} ({row.difference.mean.low:+.2f} … "
-                f"{row.difference.mean.high:+.2f}), {row.difference.p_value:.3f}"
-            )
-        )
+        compared = ""
+        if row.difference is not None:
+            compared = _mean(row.difference.mean, "+.2f")
+            if row.difference.mean.count > 1:
+                compared += f", {row.difference.p_value:.3f}"
         clipped = "" if row.clipping_rate is None else f"{100.0 * row.clipping_rate:.0f} %"
         lines.append(
-            f"| {row.name} | {row.wer.mean:.2f} ({row.wer.low:.2f} … {row.wer.high:.2f}) "
-            f"| {row.against or ''} | {compared} | {row.parameters:,} | {row.num_bytes:,} "
-            f"| {row.rtf:.4f} | {row.train_seconds:.1f} | {clipped} |"
+            f"| {row.name} | {_mean(row.wer, '.2f')} | {row.seeds} | {row.against or ''} "
+            f"| {compared} | {row.parameters:,} | {row.num_bytes:,} | {row.rtf:.4f} "
+            f"| {row.train_seconds:.1f} | {clipped} |"
         )
     return "\n".join(lines)
+
+
+def _mean(mean: Mean, form: str) -> str:
+    """Mean and interval; of one seed there is no interval."""
+    if mean.count < 2:
+        return f"{mean.mean:{form}}"
+    return f"{mean.mean:{form}} ({mean.low:{form}} … {mean.high:{form}})"
