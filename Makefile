@@ -13,12 +13,14 @@ DEV := .venv/.dev-$(call stamp_of,requirements/main.txt requirements/dev.txt)
 K2 := .venv-k2/.ready-$(call stamp_of,requirements/k2.txt)
 BIN := .venv/bin
 
-.PHONY: help demo test lint setup clean
+.PHONY: help demo test test-slurm fuzz lint setup clean
 
 help:
 	@echo "make demo   synthetic digits from corpus to word error rates, in a few minutes"
 	@echo "make test   all checks and tests"
 	@echo "make lint   the checks alone"
+	@echo "make test-slurm  recipes on a real Slurm set up here (root; apt-get install slurm-wlm munge)"
+	@echo "make fuzz   damaged files for every parser, SECONDS=120 for each"
 	@echo "make setup  only the environments (.venv, .venv-k2)"
 	@echo "make clean  remove environments, caches and the demo's results"
 
@@ -29,6 +31,15 @@ setup: $(MAIN) $(K2) $(DEV)
 
 test: lint $(K2)
 	$(BIN)/python -m pytest
+
+# Never part of `test`: it needs root, a scheduler's daemons and CORPORA_DIR.
+test-slurm: $(MAIN) $(DEV) $(K2)
+	$(BIN)/python $(PIP_INSTALL) -r requirements/main.txt -r requirements/cluster.txt
+	benchmarks/cluster/slurm_here.sh $(BIN)/python -m pytest -s --with slurm tests/workflow/test_slurm.py
+
+SECONDS ?= 120
+fuzz: $(MAIN) $(DEV)
+	$(BIN)/python -m benchmarks.fuzz.run --seconds $(SECONDS)
 
 lint: $(MAIN) $(DEV)
 	$(BIN)/python -m ruff check .

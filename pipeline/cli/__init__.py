@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import typer
 
 from pipeline.cli import (
@@ -31,7 +33,12 @@ Examples:
 """
 
 app = typer.Typer(
-    name="hybrid", no_args_is_help=True, pretty_exceptions_enable=False, help=EXAMPLES
+    name="hybrid",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help=EXAMPLES,
+    # Plain lines where nobody looks: in a file, a pipe or the log of a job.
+    rich_markup_mode="rich" if sys.stdout.isatty() and sys.stderr.isatty() else None,
 )
 for command in (
     *(run.run, stages.stages, plan.plan, why.why, new.new),

@@ -157,6 +157,12 @@ def doctor() -> None:
     """Check the installation: Python, packages, k2, disk, threads, corpora; say the remedies.
 
     Ends with status 1 if something is at fault.
+
+    Examples:
+
+      hybrid doctor
+
+      CORPORA_DIR=/data/corpora hybrid doctor
     """
     checks: list[Callable[[], Iterator[Finding]]] = [
         check_python,

@@ -198,7 +198,8 @@ def make_recipe(
     from pipeline.data.lexicon import read_lexicon, write_lexicon
 
     if not source.utterances:
-        raise UserError(f"{source.options}: no utterance in it; check the table and the audio")
+        given = ", ".join(f"{key} {value}" for key, value in source.options.items())
+        raise UserError(f"{given}: no utterance in it; check the table and the audio")
     rate, hours, unusable = measure_audio(source.utterances)
     texts = {u.utterance_id: (u.text or "").split() for u in source.utterances}
     words = sorted({word for text in texts.values() for word in text})

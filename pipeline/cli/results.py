@@ -61,7 +61,11 @@ def align(
 def report(recipe: Recipe, changes: Changes = None) -> None:
     """Make the report of what a run has so far, finished or not; print its error rates.
 
-    Example: hybrid report fsdd
+    Examples:
+
+      hybrid report fsdd
+
+      hybrid report fsdd --set output=elsewhere
     """
     with mistakes_as_lines():
         config, _ = read_recipe(recipe, changes)

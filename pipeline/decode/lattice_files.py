@@ -46,7 +46,8 @@ def read_kaldi_text(path: Path, words: SymbolTable, lm_weight: float) -> Iterato
         UserError: the line that is of another form, or whose arc does not lead to a later state.
     """
     block: list[tuple[int, str]] = []
-    with path.open(encoding="utf-8") as lines:
+    # A byte that is not UTF-8 comes to the parser as a lone surrogate, which no word or id holds.
+    with path.open(encoding="utf-8", errors="surrogateescape") as lines:
         for number, line in enumerate(lines, 1):
             if line.strip():
                 block.append((number, line))
@@ -65,6 +66,7 @@ def _parse(
     frame = {0: 0}
     number = block[0][0]
     try:
+        "".join(line for _, line in block).encode("utf-8")
         (utterance_id,) = block[0][1].split()
         for number, line in block[1:]:  # noqa: B007
             *states, weight = line.split()

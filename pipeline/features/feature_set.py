@@ -106,29 +106,37 @@ def load_feature_set(
         cuts = [cuts[i] for i in indices]
     if not cuts:
         raise UserError(f"{cuts_path}: holds no utterance; see rejected.tsv of the data stage")
-    offsets = _offsets([cut["features"]["num_frames"] for cut in cuts])
-    frames = np.empty((int(offsets[-1]), cuts[0]["features"]["num_features"]), np.float32)
+    try:
+        ids = [str(cut["id"]) for cut in cuts]
+        texts = [" ".join(cut["supervisions"][0]["text"].split()) for cut in cuts]
+        speakers = [str(cut["supervisions"][0]["speaker"]) for cut in cuts]
+        places = [str(cut["features"]["storage_path"]) for cut in cuts]
+        offsets = _offsets([_size(cut["features"]["num_frames"]) for cut in cuts])
+        dim = _size(cuts[0]["features"]["num_features"])
+        frames = np.empty((int(offsets[-1]), dim), np.float32)
+    except (LookupError, TypeError, AttributeError, ValueError, MemoryError) as error:
+        raise UserError(
+            f"{cuts_path}: not cuts with features ({error!r}); run the features stage again"
+        ) from None
     files = ArchiveFiles()
-    for i, cut in enumerate(cuts):
-        place = cut["features"]["storage_path"]
-        block = files.matrix(cut["id"], place)
+    for i, place in enumerate(places):
+        block = files.matrix(ids[i], place)
         span = frames[offsets[i] : offsets[i + 1]]
         if block.shape != span.shape:
             raise UserError(
-                f"{place}: utterance {cut['id']}: holds {block.shape[0]} frames of "
+                f"{place}: utterance {ids[i]}: holds {block.shape[0]} frames of "
                 f"{block.shape[1]} values, {cuts_path} says {span.shape}; extract features again"
             )
         span[:] = block
-    speakers = [cut["supervisions"][0]["speaker"] for cut in cuts]
     if cmvn_path is not None:
         try:
             frames = apply_cmvn(frames, offsets, speakers, read_cmvn(cmvn_path), norm_vars)
         except UserError as error:
             raise UserError(f"{cmvn_path}: {error}") from None
-    return FeatureSet(
-        [cut["id"] for cut in cuts],
-        speakers,
-        [" ".join(cut["supervisions"][0]["text"].split()) for cut in cuts],
-        frames,
-        offsets,
-    )
+    return FeatureSet(ids, speakers, texts, frames, offsets)
+
+
+def _size(value: object) -> int:
+    if not isinstance(value, int) or not 0 <= value < 1 << 40:
+        raise ValueError(f"{value!r} is no size")
+    return value

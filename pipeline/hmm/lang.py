@@ -110,7 +110,11 @@ class Lang:
         """
         lexicon = []
         path = folder / "lexicon.txt"
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines()
+        except UnicodeDecodeError as error:
+            raise UserError(f"{path}: not UTF-8 ({error}); run the lang stage again") from None
+        for number, line in enumerate(lines, 1):
             fields = line.split()
             try:
                 lexicon.append(Pronunciation(fields[0], float(fields[1]), tuple(fields[2:])))

@@ -187,7 +187,10 @@ class _Ark:
 def _read_compressed(place: str) -> Matrix:
     import kaldi_native_io
 
-    return np.array(kaldi_native_io.FloatMatrix.read(place).numpy())
+    try:
+        return np.array(kaldi_native_io.FloatMatrix.read(place).numpy())
+    except RuntimeError:  # Kaldi's own checks
+        raise _Damaged from None
 
 
 def _damaged(path: Path | str, what: str) -> UserError:
@@ -242,7 +245,7 @@ class ArchiveFiles:
 
     def _at(self, place: str) -> tuple[_Ark, int]:
         name, _, offset = place.rpartition(":")
-        if not name or not offset.isdigit():
+        if not name or "\0" in name or not (offset.isascii() and offset.isdigit()):
             raise _Damaged
         if name not in self._arks:
             self._arks[name] = _Ark.load(name)

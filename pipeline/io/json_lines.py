@@ -37,10 +37,13 @@ def read_json_lines(path: Path | str) -> Iterator[dict[str, Any]]:
         with path.open("rb") as raw:
             packed = raw.peek(2)[:2] == b"\x1f\x8b"
             lines = gzip.GzipFile(fileobj=raw) if packed else raw
-            for number, line in enumerate(lines, 1):  # noqa: B007
+            for number, line in enumerate(lines, 1):
                 if line.strip():
-                    yield json.loads(line)
-    except (ValueError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+                    item = json.loads(line)
+                    if not isinstance(item, dict):
+                        raise ValueError(f"line {number} is no JSON object")
+                    yield item
+    except (ValueError, RecursionError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise UserError(
             f"{path}: damaged after line {number} ({error}); delete it and run its stage again"
         ) from None

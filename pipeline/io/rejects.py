@@ -33,7 +33,10 @@ def read_rejects(path: Path | str) -> list[Reject]:
     Raises:
         UserError: the header or a row has other columns.
     """
-    rows = [line.split("\t") for line in Path(path).read_text(encoding="utf-8").splitlines()]
+    try:
+        rows = [line.split("\t") for line in Path(path).read_text(encoding="utf-8").splitlines()]
+    except UnicodeDecodeError:
+        rows = []
     if not rows or tuple(rows[0]) != HEADER or any(len(row) != len(HEADER) for row in rows):
         raise UserError(f"{path}: expected the columns {', '.join(HEADER)}; run its stage again")
     return [Reject(*row) for row in rows[1:]]

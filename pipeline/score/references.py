@@ -28,6 +28,8 @@ def read_references(cuts: Path) -> dict[str, Reference]:
     for cut in read_json_lines(cuts):
         utterance_id = str(cut.get("id", "?"))
         supervisions = cut.get("supervisions") or []
+        if not isinstance(supervisions, list) or not all(isinstance(s, dict) for s in supervisions):
+            raise UserError(f"{cuts}: {utterance_id}: not a cut; run the features stage again")
         if len(supervisions) != 1 or not isinstance(supervisions[0].get("text"), str):
             raise UserError(
                 f"{cuts}: {utterance_id}: expected one supervision with a text, found "

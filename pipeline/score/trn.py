@@ -25,7 +25,11 @@ def read_trn(path: Path) -> dict[str, tuple[str, ...]]:
         UserError: a line does not end with an id in brackets, or an id comes twice.
     """
     transcripts: dict[str, tuple[str, ...]] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 ({error}); save it as UTF-8") from None
+    for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         *words, last = line.split()

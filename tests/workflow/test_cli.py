@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -92,13 +94,13 @@ def test_elsewhere_the_snakefile_is_named(tmp_path: Path, monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["run", "nothing"], "known are demo, "),
+        (["run", "nothing"], " demo, "),
         (["run", "demo", "--from", "lagn"], "stage lagn: unknown; the stages are data, features"),
         (["run", "demo", "--until", "x"], "stage x: unknown"),
         (["run", "demo", "--force", "x"], "stage x: unknown"),
         (["run", "demo", "--set", "decode.baem=1"], "decode.baem: unknown key"),
         (["run", "demo", "--set", "decode.beam=wide"], "decode.beam: "),
-        (["stages", "nothing"], "known are demo, "),
+        (["stages", "nothing"], " demo, "),
     ],
 )
 def test_a_mistake_is_one_line(arguments: list[str], said: str) -> None:
@@ -147,3 +149,16 @@ def test_files_from_the_future_are_brought_back(tmp_path: Path) -> None:
     assert old.stat().st_mtime == before
     assert before < new.stat().st_mtime <= time.time()
     assert bring_back(tmp_path) == bring_back(tmp_path / "missing") == 0
+
+
+def test_usage_is_plain_where_nobody_looks() -> None:
+    """Not on a terminal: no boxes, and each command shows how it is used."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline.cli", "run"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == "Error: Missing argument 'RECIPE'."
+    assert done.stderr.isascii()
+    for command in app.registered_commands:
+        assert command.callback is not None
+        assert "Examples:" in (command.callback.__doc__ or ""), command.callback.__name__

@@ -185,14 +185,14 @@ def test_the_shell_is_offered_recipes() -> None:
         env={
             "PYTHONPATH": str(REPOSITORY),
             "_HYBRID_COMPLETE": "complete_bash",
-            "COMP_WORDS": "hybrid stages spee",
+            "COMP_WORDS": "hybrid stages yes",
             "COMP_CWORD": "2",
         },
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.stdout.split() == ["speech_commands"]
+    assert done.stdout.split() == ["yesno"]
 
 
 def test_report_of_a_run_that_is_not_there(tmp_path: Path) -> None:
