@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from pipeline.io.errors import UserError, run
+from pipeline.io.json_lines import read_json_lines
 from pipeline.study.batch import run_batch
 from pipeline.study.design import Cell, load_study
 
@@ -26,6 +27,7 @@ def main() -> None:
     parser.add_argument("--study", type=Path, required=True, help="study.yaml")
     parser.add_argument("--inputs", type=Path, required=True, help="folder of the collected inputs")
     parser.add_argument("--output-dir", type=Path, required=True, help="one JSON file a training")
+    parser.add_argument("--stored", type=Path, help="runs.jsonl.gz: what is in it is not run again")
     parser.add_argument("--questions", nargs="*", help="only these")
     parser.add_argument("--small", action="store_true", help="the short form")
     parser.add_argument("--share", default="1/1", help="i/n of the trainings, for a cluster")
@@ -39,6 +41,9 @@ def main() -> None:
         if name not in plan:
             raise UserError(f"--questions: {name}: unknown; known are {', '.join(plan)}")
     unique = {cell.run_id: cell for name in chosen for cell in plan[name]}
+    if args.stored is not None and args.stored.is_file():
+        for result in read_json_lines(args.stored):
+            unique.pop(result["run_id"], None)
     share, count = shares(args.share)
     cells: list[Cell] = list(unique.values())[share - 1 :: count]
     began = time.monotonic()

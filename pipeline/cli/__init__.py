@@ -15,6 +15,7 @@ from pipeline.cli import (
     results,
     run,
     stages,
+    study,
     transcribe,
     why,
 )
@@ -42,7 +43,7 @@ app = typer.Typer(
 )
 for command in (
     *(run.run, stages.stages, plan.plan, why.why, new.new),
-    *(results.align, results.report, transcribe.transcribe),
+    *(results.align, results.report, transcribe.transcribe, study.study),
     *(compare.compare, clean.clean, doctor.doctor),
 ):
     app.command()(command)

@@ -90,7 +90,7 @@ def norms(axes: Axes, table: Table) -> None:
         if not alive:
             continue
         name = ", ".join(
-            label(v)
+            label(v) if isinstance(v, dict) else f"{p.replace('_', ' ')} {label(v)}"
             for p, v in zip(table.paths, row.values, strict=True)
             if not p.endswith("clipping")
         )

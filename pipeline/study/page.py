@@ -7,9 +7,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pipeline.io.atomic import write_text
 from pipeline.study.design import Study
 from pipeline.study.figures import draw_all
+from pipeline.study.run import QUANTILES
 from pipeline.study.tables import Difference, Mean, Row, Runs, Table, holm, label, tabulate
 
 SIGNIFICANT = 0.05
@@ -56,6 +59,7 @@ def _table(table: Table, grammars: list[str]) -> list[str]:
         "held-out loss",
         "loss − reference",
         "steps clipped",
+        "last epoch's norms: median, 99 %",
         *([f"8-bit − float, WER {main}"] if has_int8 else []),
     ]
     lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
@@ -71,10 +75,21 @@ def _table(table: Table, grammars: list[str]) -> list[str]:
             _number(row.held_out_loss, 4),
             _difference(row.loss_against, 4),
             f"{100 * row.clipped.mean:.0f} %" if row.clipped.count else "–",
+            _norms(row),
             *([_difference(row.int8.get(main))] if has_int8 else []),
         ]
         lines.append("| " + " | ".join(cells) + " |")
     return lines
+
+
+def _norms(row: Row) -> str:
+    """Median over runs of the last epoch's median norm, and how much larger its 99 % point is."""
+    last = [run["epochs"][-1]["norms"] for run in row.runs if run["epochs"]]
+    known = np.array([norms for norms in last if norms is not None], float)
+    if not len(known):
+        return "–"
+    median, high = known[:, QUANTILES.index(0.5)], known[:, QUANTILES.index(0.99)]
+    return f"{np.median(median):.3g}, ×{np.median(high / median):.1f}"
 
 
 def _answer(table: Table, grammar: str) -> str:
@@ -94,9 +109,11 @@ def _answer(table: Table, grammar: str) -> str:
     elif not clear:
         largest = max(rows, key=lambda row: abs(row.against[grammar].mean.mean))
         size = largest.against[grammar].mean.mean
+        single = sum(row.against[grammar].p_value < SIGNIFICANT for row in rows)
         first = (
-            f"No effect on WER that chance does not explain ({tests}); the largest mean "
-            f"difference is {size:+.2f} ({_name(table, largest)})."
+            f"No effect on WER that chance does not explain ({tests}; {single} of them are below "
+            f"{SIGNIFICANT:g} before the adjustment); the largest mean difference is {size:+.2f} "
+            f"({_name(table, largest)})."
         )
     else:
         better = [(row, gain) for row, gain in clear if gain < 0]
@@ -158,11 +175,11 @@ def write_page(
         f"Every training is a small network (base: {label(study.base['network']['model'])}, "
         f"hidden {study.base['network']['model']['hidden_dim']}) on the alignment of a GMM rung, "
         "decoded by kaldi-decoder at LM weight 12 and penalty 0, fixed before any result. Runs are "
-        "paired by seed; ± and brackets are Student's 95 % intervals over seeds, p is an exact "
-        "sign-flip test of the pairs, adjusted by Holm within a question where an answer is given. "
+        "paired by seed; ± and brackets are Student's 95 % intervals over seeds, p is that of "
+        "Student's test of the pairs, adjusted by Holm within a question where an answer is given. "
         "Test sets are small (500 words for FSDD), and all seeds share them: intervals tell of "
-        "seeds, not of other speakers. A training diverged if its held-out cross-entropy ended "
-        "above that of the priors.",
+        "seeds, not of other speakers. A training diverged if it ended with fewer held-out "
+        "frames right than naming the most frequent pdf-id would give, or without a finite loss.",
         "",
         f"Made on {made_by.get('machine', 'a machine not named')}; "
         f"{seconds:.0f} CPU seconds of training in all.",

@@ -1,0 +1,81 @@
+"""`hybrid study`: many small trainings that answer questions, and the page of their answers."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pipeline.cli.arguments import mistakes_as_lines
+from pipeline.cli.tables import echo_table
+from pipeline.io.errors import UserError
+from pipeline.io.json_lines import read_json_lines
+from pipeline.io.quantities import duration
+from pipeline.workflow import REPOSITORY, program_environment
+
+
+def study(
+    name: Annotated[str, typer.Argument(help="A folder of recipes/ with a study.yaml.")],
+    small: Annotated[bool, typer.Option("--small", help="The short form.")] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Say what would run and how long.")] = False,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Trainings side by side [default: all cores].")
+    ] = None,
+    shares: Annotated[
+        int, typer.Option(min=1, help="Jobs of a cluster that share the trainings.")
+    ] = 1,
+) -> None:
+    """Run a study's trainings that have no result yet, then write its page.
+
+    Stop it whenever you like: what is finished stays.
+
+    Examples:
+
+      hybrid study clipping_study --plan
+
+      hybrid study clipping_study --small --jobs 2
+    """
+    folder = REPOSITORY / "recipes" / name
+    with mistakes_as_lines():
+        if not (folder / "study.yaml").is_file():
+            known = sorted(p.parent.name for p in REPOSITORY.glob("recipes/*/study.yaml"))
+            raise UserError(f"study {name}: no such study; known are {', '.join(known)}")
+        if plan:
+            rows = _plan(folder, small, jobs or os.cpu_count() or 1)
+            echo_table(("question", "trainings", "stored", "to run", "time"), rows, right=(1, 2, 3))
+            return
+    settings = [f"small={str(small).lower()}", f"shares={shares}"]
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(folder / "Snakefile")]
+    command += ["--cores", str(jobs or "all"), "--config", *settings]
+    environment = {**os.environ, **program_environment(os.environ, conda=False)}
+    status = subprocess.run(command, env=environment, check=False).returncode
+    if status:
+        raise typer.Exit(status)
+    typer.echo(f"{folder / 'README.md'} is written")
+
+
+def _plan(folder: Path, small: bool, jobs: int) -> list[list[str]]:
+    """Trainings by question: planned, stored, and the time that the rest would take."""
+    from pipeline.study.design import load_study
+
+    planned = load_study(folder / "study.yaml").plan(small)
+    stored: dict[str, dict[str, Any]] = {}
+    if (folder / "runs.jsonl.gz").is_file():
+        stored = {r["run_id"]: r for r in read_json_lines(folder / "runs.jsonl.gz")}
+    results = Path("exp") / folder.name / "runs"
+    seconds = [r["train_cpu_seconds"] for r in stored.values() if "train_cpu_seconds" in r]
+    each = 1.2 * sum(seconds) / len(seconds) if seconds else 15.0  # decoding is a fifth more
+    rows: list[list[str]] = []
+    counted: set[str] = set()
+    for name, cells in planned.items():
+        ids = {cell.run_id for cell in cells} - counted
+        counted |= ids
+        missing = ids - stored.keys()
+        todo = sum(not (results / f"{run_id}.json").is_file() for run_id in missing)
+        row = [name, str(len(ids)), str(len(ids & stored.keys())), str(todo)]
+        rows.append([*row, duration(todo * each / jobs)])
+    return rows
