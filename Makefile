@@ -45,8 +45,9 @@ lint: $(MAIN) $(DEV)
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
-	$(BIN)/python -m snakefmt --check Snakefile pipeline/rules/*.smk
+	$(BIN)/python -m snakefmt --check Snakefile pipeline/rules/*.smk recipes/*/Snakefile
 	$(BIN)/python -m snakemake --lint
+	$(BIN)/python -m snakemake --lint --snakefile recipes/clipping_study/Snakefile
 
 $(MAIN):
 	@$(call need_python)
