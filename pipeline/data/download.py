@@ -23,6 +23,9 @@ from pipeline.io.errors import UserError
 
 CHUNK = 1 << 20
 TIMEOUT = 30.0  # seconds without any byte
+# Speech and its transcripts shrink to a tenth at best; what grows more than this is a bomb.
+MAX_GROWTH = 100
+SMALL = 1 << 28  # bytes that any archive may hold
 
 
 def sha256_of(path: Path) -> str:
@@ -166,9 +169,10 @@ def unpack(archive: Path, target: Path) -> Path:
     """Unpack a tar (any compression) or zip archive to the folder `target`, whole or not at all.
 
     Raises:
-        UserError: damaged, or a member is absolute, leaves the folder, or is a link or a device;
-            then nothing is unpacked.
+        UserError: damaged, or a member is absolute, leaves the folder, or is a link or a device, or
+            all are much larger than such an archive can honestly hold; then nothing is unpacked.
     """
+    left = max(SMALL, MAX_GROWTH * archive.stat().st_size)
     members = _zip_members if zipfile.is_zipfile(archive) else _tar_members
     try:
         with _fresh_folder(target) as partial:
@@ -179,7 +183,14 @@ def unpack(archive: Path, target: Path) -> Path:
                     continue
                 path.parent.mkdir(parents=True, exist_ok=True)
                 with content, path.open("xb") as out:
-                    shutil.copyfileobj(content, out, CHUNK)
+                    while block := content.read(CHUNK):
+                        left -= len(block)
+                        if left < 0:
+                            raise UserError(
+                                f"{archive}: unpacks to more than {MAX_GROWTH} times its size; "
+                                "do not use this file"
+                            )
+                        out.write(block)
     except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, FileExistsError) as error:
         raise UserError(f"{archive}: damaged archive ({error}); delete it and run again") from None
     return target

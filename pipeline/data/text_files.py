@@ -24,13 +24,15 @@ def read_table(path: Path, needs_value: bool = True) -> tuple[dict[str, str], li
         if not raw.strip():
             continue
         try:
-            key, *rest = raw.decode("utf-8").split(maxsplit=1)
+            fields = raw.decode("utf-8").split(maxsplit=1)
         except UnicodeDecodeError:
             key = raw.split(maxsplit=1)[0].decode("ascii", errors="backslashreplace")
             reason = f"line {number} is not UTF-8"
             rejects.append(Reject(key, str(path), reason, "convert the file to UTF-8"))
             continue
-        value = rest[0].strip() if rest else ""
+        if not fields:  # white space of Unicode alone
+            continue
+        key, value = fields[0], fields[1].strip() if len(fields) > 1 else ""
         if needs_value and not value:
             reason = f"line {number} has a key and no value"
             rejects.append(Reject(key, str(path), reason, "complete or delete the line"))

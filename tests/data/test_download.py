@@ -186,6 +186,20 @@ def test_a_zip_cannot_leave_its_folder(tmp_path: Path, name: str, mode: int) -> 
     assert [path.name for path in tmp_path.iterdir()] == ["a.zip"]
 
 
+@pytest.mark.parametrize("kind", ["tar", "zip"])
+def test_a_bomb_is_not_unpacked(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.data.download.SMALL", 1 << 20)
+    zeros, archive = bytes(4 << 20), tmp_path / f"a.{kind}"
+    if kind == "tar":
+        archive.write_bytes(tar_of(GOOD, (tarfile.TarInfo("zeros"), zeros)))
+    else:
+        with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as packed:
+            packed.writestr("zeros", zeros)
+    with pytest.raises(UserError, match="more than 100 times its size; do not use this file"):
+        unpack(archive, tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == [archive.name]
+
+
 def test_good_archives_are_unpacked_whole(tmp_path: Path) -> None:
     (tmp_path / "a.tar.gz").write_bytes(tar_of(GOOD, (tarfile.TarInfo("b/c/d.txt"), b"deep")))
     zip_of(tmp_path / "a.zip", "b/c/d.txt")

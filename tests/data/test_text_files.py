@@ -29,3 +29,9 @@ def test_a_key_that_is_not_utf_8_is_shown_escaped(tmp_path: Path) -> None:
     (tmp_path / "text").write_bytes(b"u\xff ONE\n")
     (reject,) = read_table(tmp_path / "text")[1]
     assert reject.utterance_id == r"u\xff"
+
+
+def test_a_line_of_odd_white_space_is_no_line(tmp_path: Path) -> None:
+    path = tmp_path / "text"
+    path.write_bytes(b"a 1\n\x1c \xc2\xa0\nb 2\n")
+    assert read_table(path) == ({"a": "1", "b": "2"}, [])

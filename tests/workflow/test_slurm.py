@@ -11,10 +11,11 @@ import pytest
 from pipeline.workflow import REPOSITORY
 from tests.workflow.toy_recipe import CHANGES, FEW, compare, hybrid
 
-FSDD = (
+FSDD = (  # one split, one rung, one small network
     *("splits=[official]", "gmm.tri1=null", "gmm.tri2b=null", "gmm.tri3b=null"),
-    "nnet={lstm: {alignment: mono, features: cepstra, model: {num_layers: 1, hidden_dim: 32},"
-    " training: {num_epochs: 2, average_last: 1}}}",
+    *("nnet.blstm=null", "nnet.lstm.alignment=mono", "nnet.lstm.features=cepstra"),
+    "nnet.lstm.model={num_layers: 1, hidden_dim: 32}",
+    "nnet.lstm.training={num_epochs: 2, average_last: 1}",
     "gmm.mono={num_iterations: 8, realign_iterations: [1, 2, 4, 6], num_gaussians: 150}",
     *(
         "features.num_shards=4",
