@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from pipeline.workflow import REPOSITORY
 from tests.workflow.toy_recipe import CHANGES, FEW, compare, hybrid
@@ -64,3 +65,27 @@ def test_slurm_gives_the_bytes_of_a_local_run(
     assert different == []
     assert len(alike) == len(compare(here / "exp", there / "exp")[0]) > 30
     assert submitted > 5
+
+
+@pytest.mark.needs("slurm")  # and so its plugins, which only `make test-slurm` installs
+def test_any_scheduler_that_takes_scripts_will_do(tmp_path: Path) -> None:
+    """The generic profile with a command of another's that runs what it is given."""
+    submit = tmp_path / "submit"
+    submit.write_text('#!/bin/sh\necho "$@" >> "$0.log"\nsh "$4" > /dev/null 2>&1 &\necho $!\n')
+    submit.chmod(0o755)
+    text = (REPOSITORY / "profiles/cluster/config.yaml").read_text(encoding="utf-8")
+    settings = yaml.safe_load(text)
+    settings["cluster-generic-submit-cmd"] = f"{submit} {{threads}} {{resources.mem_mb}} jobs"
+    (tmp_path / "profile").mkdir()
+    (tmp_path / "profile/config.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+    changes = (*CHANGES, *FEW)
+    words = [word for change in changes for word in ("--set", change)]
+    work = tmp_path / "work"
+    work.mkdir()
+    done = hybrid(
+        work, "run", "demo", "--until", "data", *words, "--profile", str(tmp_path / "profile")
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (work / "exp/demo/data/supervisions.jsonl.gz").is_file()
+    (asked,) = (tmp_path / "submit.log").read_text(encoding="utf-8").splitlines()
+    assert asked.split()[:2] == ["2", "1000"]  # threads and memory of the rule
