@@ -10,6 +10,7 @@ from pipeline.cli import (
     clean,
     compare,
     doctor,
+    export,
     new,
     plan,
     results,
@@ -44,6 +45,7 @@ app = typer.Typer(
 for command in (
     *(run.run, stages.stages, plan.plan, why.why, new.new),
     *(results.align, results.report, transcribe.transcribe, study.study),
+    export.export,
     *(compare.compare, clean.clean, doctor.doctor),
 ):
     app.command()(command)
