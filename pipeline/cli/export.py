@@ -17,7 +17,7 @@ def export(
 ) -> None:
     """Write a network as ONNX: features of any number of frames to log posteriors.
 
-    Example:
+    Examples:
 
       hybrid export exp/fsdd/official/lstm --onnx lstm.onnx
     """
