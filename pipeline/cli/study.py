@@ -55,7 +55,8 @@ def study(
     status = subprocess.run(command, env=environment, check=False).returncode
     if status:
         raise typer.Exit(status)
-    typer.echo(f"{folder / 'README.md'} is written")
+    page = Path("exp", name, "small") if small else folder
+    typer.echo(f"{page / 'README.md'} is written")
 
 
 def _plan(folder: Path, small: bool, jobs: int) -> list[list[str]]:
@@ -66,7 +67,7 @@ def _plan(folder: Path, small: bool, jobs: int) -> list[list[str]]:
     stored: dict[str, dict[str, Any]] = {}
     if (folder / "runs.jsonl.gz").is_file():
         stored = {r["run_id"]: r for r in read_json_lines(folder / "runs.jsonl.gz")}
-    results = Path("exp") / folder.name / "runs"
+    results = Path("exp") / folder.name / ("small_runs" if small else "full_runs")
     seconds = [r["train_cpu_seconds"] for r in stored.values() if "train_cpu_seconds" in r]
     each = 1.2 * sum(seconds) / len(seconds) if seconds else 15.0  # decoding is a fifth more
     rows: list[list[str]] = []
@@ -74,7 +75,7 @@ def _plan(folder: Path, small: bool, jobs: int) -> list[list[str]]:
     for name, cells in planned.items():
         ids = {cell.run_id for cell in cells} - counted
         counted |= ids
-        missing = ids - stored.keys()
+        missing = ids if small else ids - stored.keys()
         todo = sum(not (results / f"{run_id}.json").is_file() for run_id in missing)
         row = [name, str(len(ids)), str(len(ids & stored.keys())), str(todo)]
         rows.append([*row, duration(todo * each / jobs)])

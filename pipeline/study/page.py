@@ -109,11 +109,11 @@ def _answer(table: Table, grammar: str) -> str:
     elif not clear:
         largest = max(rows, key=lambda row: abs(row.against[grammar].mean.mean))
         size = largest.against[grammar].mean.mean
-        single = sum(row.against[grammar].p_value < SIGNIFICANT for row in rows)
         first = (
-            f"No effect on WER that chance does not explain ({tests}; {single} of them are below "
-            f"{SIGNIFICANT:g} before the adjustment); the largest mean difference is {size:+.2f} "
-            f"({_name(table, largest)})."
+            f"No difference of WER was found that chance does not explain ({tests}); the largest "
+            f"mean difference is {size:+.2f} ({_name(table, largest)})"
+            f"{_before_adjusting(rows, grammar)}, and differences up to the ends of the intervals "
+            "are not ruled out."
         )
     else:
         better = [(row, gain) for row, gain in clear if gain < 0]
@@ -127,6 +127,18 @@ def _answer(table: Table, grammar: str) -> str:
                 parts.append(f"{kind} WER in {len(found)} of {len(rows)} ({named}{more})")
         first = f"Yes, beyond chance ({tests}): {', and '.join(parts)}."
     return f"{first} {_second(table)}"
+
+
+def _before_adjusting(rows: list[Row], grammar: str) -> str:
+    """How many differences would count if only one had been asked for."""
+    single = [row.against[grammar] for row in rows if row.against[grammar].p_value < SIGNIFICANT]
+    if not single:
+        return ""
+    higher = sum(difference.mean.mean > 0 for difference in single)
+    return (
+        f"; taken alone, {len(single)} of them have p below {SIGNIFICANT:g} ({higher} with higher "
+        f"WER, {len(single) - higher} with lower), too many questions for so few seeds"
+    )
 
 
 def _second(table: Table) -> str:
@@ -179,7 +191,9 @@ def write_page(
         "Student's test of the pairs, adjusted by Holm within a question where an answer is given. "
         "Test sets are small (500 words for FSDD), and all seeds share them: intervals tell of "
         "seeds, not of other speakers. A training diverged if it ended with fewer held-out "
-        "frames right than naming the most frequent pdf-id would give, or without a finite loss.",
+        "frames right than naming the most frequent pdf-id would give, or without a finite loss. "
+        "Norms are those before clipping; methods that act inside the graph (time_step, "
+        "truncation, sequence_filter) show what they leave.",
         "",
         f"Made on {made_by.get('machine', 'a machine not named')}; "
         f"{seconds:.0f} CPU seconds of training in all.",
