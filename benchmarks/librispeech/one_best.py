@@ -75,6 +75,7 @@ def main() -> None:
     parser.add_argument("--rungs", nargs="*", default=[])
     parser.add_argument("--networks", nargs="*", type=Path, default=[], help="of the last rung")
     parser.add_argument("--beam", type=float, default=13.0)
+    parser.add_argument("--max-active", type=int, default=7000)
     parser.add_argument("--lm-weight", type=float, default=12.0)
     args = parser.parse_args()
     folder = args.run / args.split
@@ -87,7 +88,7 @@ def main() -> None:
         model = GmmModel.load(folder / rung)
         graph_file = folder / "graph" / rung / args.grammar / "HCLG.fst"
         graph = SearchGraph.read(graph_file, args.run / "lang" / "words.txt")
-        search = OneBest(graph, setting, args.beam)
+        search = OneBest(graph, setting, args.beam, args.max_active)
         frames = model.transform.apply(features.frames, features.offsets)
         if model.is_adapted:
             first = search_all(search, gmm_scores(model.first_pass, features, frames))

@@ -52,12 +52,14 @@ def add_label_noise(training: TrainingSet, share: float, num_pdfs: int, seed: in
 class OneBest:
     """Words of the best path in one graph: Kaldi's FasterDecoder, at one setting."""
 
-    def __init__(self, graph: SearchGraph, setting: Setting, beam: float) -> None:
+    def __init__(
+        self, graph: SearchGraph, setting: Setting, beam: float, max_active: int = 7000
+    ) -> None:
         self.pdf_of = graph.pdf_of[1:]
         self.scale = 1.0 / setting.lm_weight
         self.words = graph.words
         self.fst = to_kaldifst(graph.fst)
-        self.options = kaldi_decoder.FasterDecoderOptions(beam=beam)
+        self.options = kaldi_decoder.FasterDecoderOptions(beam=beam, max_active=max_active)
 
     def words_of(self, log_likes: NDArray[np.float32]) -> list[str]:
         """(T, P) log-likelihoods -> words; of the best partial path if none comes to an end."""
