@@ -152,8 +152,12 @@ def stage_rules(config: Config, stage: str) -> list[str]:
             *(["estimate_pronunciations"] if config.graph.pronunciations is not None else []),
             *STAGE_RULES[stage],
         ]
-    if stage == "decode" and config.decode.num_shards > 1:
-        return [*STAGE_RULES[stage], "merge_decoded"]
+    if stage == "decode":
+        unused = {"decode_kaldi", "decode_k2"} - {f"decode_{d}" for d in config.decode.decoders}
+        return [
+            *(rule for rule in STAGE_RULES[stage] if rule not in unused),
+            *(["merge_decoded"] if config.decode.num_shards > 1 else []),
+        ]
     if stage == "score" and config.wer_epoch_networks:
         return [*STAGE_RULES[stage], "wer_by_epoch"]
     return list(STAGE_RULES[stage])
