@@ -5,13 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from local.speech_commands import ARCHIVE_SHA256, URLS
 from local.speech_commands_lists import LISTS, WORDS_V1, prepare_release
 from pipeline.data.corpus import Corpus
 from pipeline.data.download import fetch_corpus
-
-URLS = ("https://storage.googleapis.com/download.tensorflow.org/data/speech_commands_v0.01.tar.gz",)
-# As torchaudio has it.
-ARCHIVE_SHA256 = "743935421bb51cccdb6bdd152e04c5c70274e935c82119ad7faeec31780d811d"
 
 
 def download(target: Path) -> Path:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from pipeline.align.forced import align_features
 from pipeline.config import AlignOptions
 from pipeline.decode.inputs import SearchGraph
+from pipeline.decode.one_best import OneBest
 from pipeline.decode.options import Setting
 from pipeline.features.feature_set import FeatureSet, load_feature_set
 from pipeline.gmm.diag_gmm import AmDiagGmm, with_squares
@@ -33,7 +34,6 @@ from pipeline.nnet.forward import forward
 from pipeline.nnet.model_files import load_model
 from pipeline.score.bootstrap import wer_interval
 from pipeline.score.wer import Errors, align_words, count_errors, total
-from pipeline.study.run import OneBest
 
 Scores = Iterable[tuple[str, NDArray[np.float32]]]  # utterance_id, (T, P) log-likelihoods
 

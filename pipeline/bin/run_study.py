@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 
 from pipeline.io.errors import UserError, run
-from pipeline.io.json_lines import read_json_lines
 from pipeline.study.batch import run_batch
 from pipeline.study.design import Cell, load_study
+from pipeline.study.results import read_stored
 
 
 def shares(text: str) -> tuple[int, int]:
@@ -41,9 +41,9 @@ def main() -> None:
         if name not in plan:
             raise UserError(f"--questions: {name}: unknown; known are {', '.join(plan)}")
     unique = {cell.run_id: cell for name in chosen for cell in plan[name]}
-    if args.stored is not None and args.stored.is_file():
-        for result in read_json_lines(args.stored):
-            unique.pop(result["run_id"], None)
+    if args.stored is not None:
+        for run_id in read_stored(args.stored):
+            unique.pop(run_id, None)
     share, count = shares(args.share)
     cells: list[Cell] = list(unique.values())[share - 1 :: count]
     began = time.monotonic()

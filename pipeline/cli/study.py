@@ -6,14 +6,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from pipeline.cli.arguments import mistakes_as_lines
 from pipeline.cli.tables import echo_table
 from pipeline.io.errors import UserError
-from pipeline.io.json_lines import read_json_lines
 from pipeline.io.quantities import duration
 from pipeline.workflow import REPOSITORY, program_environment
 
@@ -62,11 +61,10 @@ def study(
 def _plan(folder: Path, small: bool, jobs: int) -> list[list[str]]:
     """Trainings by question: planned, stored, and the time that the rest would take."""
     from pipeline.study.design import load_study
+    from pipeline.study.results import read_stored, result_file, stored_file
 
     planned = load_study(folder / "study.yaml").plan(small)
-    stored: dict[str, dict[str, Any]] = {}
-    if (folder / "runs.jsonl.gz").is_file():
-        stored = {r["run_id"]: r for r in read_json_lines(folder / "runs.jsonl.gz")}
+    stored = read_stored(stored_file(folder))
     results = Path("exp") / folder.name / ("small_runs" if small else "full_runs")
     seconds = [r["train_cpu_seconds"] for r in stored.values() if "train_cpu_seconds" in r]
     each = 1.2 * sum(seconds) / len(seconds) if seconds else 15.0  # decoding is a fifth more
@@ -76,7 +74,7 @@ def _plan(folder: Path, small: bool, jobs: int) -> list[list[str]]:
         ids = {cell.run_id for cell in cells} - counted
         counted |= ids
         missing = ids if small else ids - stored.keys()
-        todo = sum(not (results / f"{run_id}.json").is_file() for run_id in missing)
+        todo = sum(not result_file(results, run_id).is_file() for run_id in missing)
         row = [name, str(len(ids)), str(len(ids & stored.keys())), str(todo)]
         rows.append([*row, duration(todo * each / jobs)])
     return rows

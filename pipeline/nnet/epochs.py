@@ -47,17 +47,21 @@ def add_step(sums: EpochSums, record: dict[str, Any]) -> None:
         sums.frames += record["frames"]
 
 
+class DivergedError(UserError):
+    """A training that cannot go on: nothing in an epoch was finite."""
+
+
 def end_epoch(
     state: State, epoch: int, learning_rate: float, held_out_loss: float, accuracy: float
 ) -> None:
     """Turn the sums of an epoch into its line of log.jsonl.
 
     Raises:
-        UserError: nothing in it was finite.
+        DivergedError: nothing in it was finite.
     """
     sums = state.sums
     if sums.skipped == sums.steps or not math.isfinite(held_out_loss):
-        raise UserError(
+        raise DivergedError(
             f"training: epoch {epoch}: {sums.skipped} of {sums.steps} gradients and the held-out "
             f"loss {held_out_loss:.3g}: not finite; lower learning_rate or clip the gradients"
         )

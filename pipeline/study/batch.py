@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -17,6 +15,7 @@ from pipeline.io.atomic import write_json
 from pipeline.io.errors import UserError
 from pipeline.study.design import Cell
 from pipeline.study.inputs import Inputs, load
+from pipeline.study.results import result_file
 from pipeline.study.run import run_cell
 
 Report = Callable[[int, int, str], None]  # finished, wanted, run_id
@@ -32,11 +31,6 @@ def _work(cell: Cell, inputs_dir: Path, output_dir: Path) -> str:
     result = run_cell(cell, _inputs(inputs_dir / cell.inputs))
     write_json(result_file(output_dir, cell.run_id), result)
     return cell.run_id
-
-
-def result_file(folder: Path, run_id: str) -> Path:
-    """Where a training's result lies."""
-    return folder / f"{run_id}.json"
 
 
 def missing(cells: Iterable[Cell], output_dir: Path) -> list[Cell]:
@@ -91,9 +85,3 @@ def run_batch(
                     report(finished, len(todo), run_id)
                 begin()
     return finished
-
-
-def read_results(output_dir: Path) -> Iterator[dict[str, Any]]:
-    """Stored results, in the order of their ids."""
-    for path in sorted(output_dir.glob("*.json")):
-        yield json.loads(path.read_text(encoding="utf-8"))

@@ -15,7 +15,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from pipeline.io.atomic import atomic_path
-from pipeline.study.run import QUANTILES
+from pipeline.study.results import QUANTILES
 from pipeline.study.tables import Row, Table, label
 
 WORST = 100.0  # per cent: what a training that diverged is drawn at

@@ -5,15 +5,14 @@ from __future__ import annotations
 import math
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from pipeline.io.atomic import write_text
 from pipeline.study.design import Study
 from pipeline.study.figures import draw_all
-from pipeline.study.run import QUANTILES
-from pipeline.study.tables import Difference, Mean, Row, Runs, Table, holm, label, tabulate
+from pipeline.study.results import QUANTILES, Runs
+from pipeline.study.tables import Difference, Mean, Row, Table, holm, label, tabulate
 
 SIGNIFICANT = 0.05
 FIGURES_OF = {
@@ -150,26 +149,21 @@ def _second(table: Table) -> str:
     lost = [f"{name} {count}" for name, count in diverged.items() if count]
     losses = [row for row in table.rows if row.loss_against is not None]
     adjusted = holm([row.loss_against.p_value for row in losses if row.loss_against])
-    lower = sum(
-        p < SIGNIFICANT and row.loss_against is not None and row.loss_against.mean.mean < 0
+    clear = [
+        row.loss_against.mean.mean
         for row, p in zip(losses, adjusted, strict=True)
-    )
-    higher = sum(
-        p < SIGNIFICANT and row.loss_against is not None and row.loss_against.mean.mean > 0
-        for row, p in zip(losses, adjusted, strict=True)
-    )
+        if p < SIGNIFICANT and row.loss_against is not None
+    ]
+    lower, higher = sum(gain < 0 for gain in clear), sum(gain > 0 for gain in clear)
     said = f"Held-out cross-entropy is clearly lower in {lower} and higher in {higher} of them; "
     return said + (f"trainings that diverged: {', '.join(lost)}." if lost else "none diverged.")
 
 
-def write_page(
-    study: Study, runs: Runs, made_by: dict[str, Any], folder: Path, command: str
-) -> None:
+def write_page(study: Study, runs: Runs, folder: Path, command: str) -> None:
     """Write README.md and the figures.
 
     Args:
-        runs: stored results by run_id.
-        made_by: facts of the machine that made the runs, as stored with them.
+        runs: stored results, each with the machine that made it.
         folder: the recipe's.
         command: that made the page, for its reader.
     """
@@ -195,7 +189,7 @@ def write_page(
         "Norms are those before clipping; methods that act inside the graph (time_step, "
         "truncation, sequence_filter) show what they leave.",
         "",
-        f"Made on {made_by.get('machine', 'a machine not named')}; "
+        f"Made on {'; '.join(sorted({str(run['machine']) for run in runs.values()}))}; "
         f"{seconds:.0f} CPU seconds of training in all.",
         "",
         "    hybrid study clipping_study --plan     # how many trainings, how long",

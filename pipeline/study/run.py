@@ -9,15 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import kaldi_decoder
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.decode.inputs import SearchGraph
+from pipeline.decode.one_best import OneBest
 from pipeline.decode.options import Setting
-from pipeline.graph.exchange import lattice_from_kaldifst, to_kaldifst
-from pipeline.io.errors import UserError
 from pipeline.io.json_lines import read_json_lines
+from pipeline.nnet.epochs import DivergedError
 from pipeline.nnet.forward import forward
 from pipeline.nnet.int8 import quantize
 from pipeline.nnet.model_files import HybridModel
@@ -26,9 +24,9 @@ from pipeline.nnet.train import train
 from pipeline.score.wer import Errors, align_words, count_errors, total
 from pipeline.study.design import Cell
 from pipeline.study.inputs import Inputs
+from pipeline.study.results import QUANTILES
 
 SETTING = Setting(lm_weight=12.0, insertion_penalty=0.0)  # fixed before any result
-QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
 BEAM = 15.0  # scaled costs
 
 
@@ -47,30 +45,6 @@ def add_label_noise(training: TrainingSet, share: float, num_pdfs: int, seed: in
     shift = rng.integers(1, num_pdfs, count)  # never the same pdf-id again
     noisy = np.where(wrong[segment], (pdfs + shift[segment]) % num_pdfs, pdfs)
     return TrainingSet(training.features, noisy.astype(np.int64), training.rejects)
-
-
-class OneBest:
-    """Words of the best path in one graph: Kaldi's FasterDecoder, at one setting."""
-
-    def __init__(
-        self, graph: SearchGraph, setting: Setting, beam: float, max_active: int = 7000
-    ) -> None:
-        self.pdf_of = graph.pdf_of[1:]
-        self.scale = 1.0 / setting.lm_weight
-        self.words = graph.words
-        self.fst = to_kaldifst(graph.fst)
-        self.options = kaldi_decoder.FasterDecoderOptions(beam=beam, max_active=max_active)
-
-    def words_of(self, log_likes: NDArray[np.float32]) -> list[str]:
-        """(T, P) log-likelihoods -> words; of the best partial path if none comes to an end."""
-        scaled = np.ascontiguousarray((log_likes * self.scale)[:, self.pdf_of], np.float32)
-        decoder = kaldi_decoder.FasterDecoder(self.fst, self.options)
-        decoder.decode(kaldi_decoder.DecodableCtc(scaled))
-        found, path = decoder.get_best_path()
-        if not found:
-            return []
-        labels = lattice_from_kaldifst(path).olabel
-        return [self.words.name(int(label)) for label in labels if label]
 
 
 def decode(inputs: Inputs, model: HybridModel) -> dict[str, dict[str, Any]]:
@@ -143,7 +117,7 @@ def run_cell(cell: Cell, inputs: Inputs) -> dict[str, Any]:
                 folder,
                 augment=noisy if cell.label_noise else None,
             )
-        except UserError as error:  # an epoch without one finite gradient
+        except DivergedError as error:
             return {**result, "diverged": True, "stopped": str(error), "wer": None, "epochs": []}
         steps = list(read_json_lines(folder / "steps.jsonl"))
         result["epochs"] = list(_epochs(steps, list(read_json_lines(folder / "log.jsonl"))))

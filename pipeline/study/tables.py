@@ -12,9 +12,9 @@ import numpy as np
 from scipy import stats
 
 from pipeline.study.design import Question, Study
+from pipeline.study.results import Runs
 
 LEVEL = 0.95
-Runs = dict[str, dict[str, Any]]  # run_id -> result
 
 
 @dataclass(frozen=True)

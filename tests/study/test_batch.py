@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline.decode.one_best import OneBest
 from pipeline.decode.options import Setting
 from pipeline.io.errors import UserError
 from pipeline.study import batch
-from pipeline.study.batch import missing, read_results, run_batch
+from pipeline.study.batch import missing, run_batch
 from pipeline.study.design import Cell
 from pipeline.study.inputs import Inputs
-from pipeline.study.run import OneBest, add_label_noise, has_diverged, run_cell
+from pipeline.study.results import read_results
+from pipeline.study.run import add_label_noise, has_diverged, run_cell
 from tests.decode.brute_force import random_graph, random_utterances, viterbi
 from tests.nnet.toy_data import DIM, NUM_PDFS, feature_set, toy_task
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from pipeline.io.errors import UserError
-from pipeline.io.json_lines import read_json_lines
 from pipeline.study.design import Study, load_study
 from pipeline.study.page import write_page
+from pipeline.study.results import read_stored
 from pipeline.study.tables import Mean, holm, paired, tabulate
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "clipping_study"
@@ -47,10 +47,9 @@ def test_the_committed_page_is_what_its_command_makes(tmp_path: Path) -> None:
     for name in ("study.yaml", "runs.jsonl.gz"):
         shutil.copy(RECIPE / name, tmp_path)
     study = load_study(tmp_path / "study.yaml")
-    runs = {result["run_id"]: result for result in read_json_lines(tmp_path / "runs.jsonl.gz")}
-    machine = "; ".join(sorted({str(result["machine"]) for result in runs.values()}))
+    runs = read_stored(tmp_path / "runs.jsonl.gz")
     command = "python -m pipeline.bin.study_page --recipe-dir recipes/clipping_study"
-    write_page(study, runs, {"machine": machine}, tmp_path, command)
+    write_page(study, runs, tmp_path, command)
     assert (tmp_path / "README.md").read_text() == (RECIPE / "README.md").read_text()
     pictures = {path.name for path in tmp_path.glob("*.png")}
     assert pictures == {path.name for path in RECIPE.glob("*.png")}
