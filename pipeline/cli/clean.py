@@ -11,7 +11,8 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.arguments import Changes, Recipe, fail, mistakes_as_lines, read_recipe
-from pipeline.cli.dag import read_jobs, stage_of_rule
+from pipeline.cli.dag import read_jobs
+from pipeline.cli.job_state import stage_of_rule
 from pipeline.cli.running import find_stage
 from pipeline.config import RUN_FOLDERS, Config
 from pipeline.io.quantities import size

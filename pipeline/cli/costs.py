@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.cli.dag import JobState
+from pipeline.cli.job_state import JobState
 from pipeline.cli.measured import benchmark_seconds, size_of
 
 

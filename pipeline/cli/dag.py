@@ -3,58 +3,28 @@
 from __future__ import annotations
 
 import ast
+import gc
 import json
 import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pipeline.cli.job_state import JobState
+from pipeline.cli.kept_jobs import KeptJobs
 from pipeline.cli.running import snakemake_settings
 from pipeline.code_digest import changed_modules
-from pipeline.config import Config, ConfigError
+from pipeline.config import Config
 from pipeline.io.errors import UserError, one_line
-from pipeline.workflow import REPOSITORY, stage_files, stage_rules
+from pipeline.workflow import REPOSITORY
 
 MAX_CHECKSUM_SIZE = 1_000_000_000  # bytes; as in profiles/default
 NUM_NAMED = 3  # files or options that a reason names; the rest is counted
 VALUE_WIDTH = 40  # characters of an option's value in a reason
 CODE_CACHE = REPOSITORY / ".snakemake" / "code.json"  # as in the Snakefile
 CODE_PARAM = "code"  # of every rule: digest of the code that its program reaches
-
-
-@dataclass
-class JobState:
-    """One job of a run, done or not."""
-
-    rule: str
-    wildcards: dict[str, str]
-    inputs: list[str]
-    outputs: list[str]
-    log: str | None
-    benchmark: str | None
-    threads: int
-    mem_mb: int | None
-    runs: bool  # would run now
-    causes: list[str] = field(default_factory=list)  # why, were no other job to run
-    from_jobs: list[JobState] = field(default_factory=list)  # whose new results make it run
-    needs: list[JobState] = field(default_factory=list)  # jobs that make its inputs
-
-    @property
-    def name(self) -> str:
-        """As in what `hybrid run` prints: train_tri1 official tri1."""
-        return " ".join([self.rule, *self.wildcards.values()])
-
-    @property
-    def missing(self) -> list[str]:
-        """Outputs that are not there."""
-        return [file for file in self.outputs if not Path(file).is_file()]
-
-
-def stage_of_rule(config: Config) -> dict[str, str]:
-    """Rule -> the stage that it belongs to."""
-    return {rule: stage for stage in stage_files(config) for rule in stage_rules(config, stage)}
 
 
 def read_jobs(config: Config, changes: dict[str, Any], rerun: Sequence[str] = ()) -> list[JobState]:
@@ -66,6 +36,37 @@ def read_jobs(config: Config, changes: dict[str, Any], rerun: Sequence[str] = ()
     Raises:
         UserError: Snakemake cannot build the graph of jobs.
     """
+    if rerun:
+        return ask_snakemake(config, changes, rerun)
+    kept = KeptJobs(config, changes)
+    jobs = kept.read()
+    if jobs is None:
+        jobs = ask_snakemake(config, changes)
+        kept.write(jobs)
+    return jobs
+
+
+def ask_snakemake(
+    config: Config, changes: dict[str, Any], rerun: Sequence[str] = ()
+) -> list[JobState]:
+    """As `read_jobs`, always from Snakemake itself."""
+    with _no_garbage_collection():
+        return _ask(config, changes, rerun)
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """To import Snakemake and to build a graph makes none, but looking for it takes a tenth."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _ask(config: Config, changes: dict[str, Any], rerun: Sequence[str]) -> list[JobState]:
     # Half a second of imports that no other command needs.
     from snakemake.api import SnakemakeApi
     from snakemake.exceptions import WorkflowError
@@ -266,18 +267,3 @@ def _named(things: Iterable[Any]) -> str:
     more = len(listed) - NUM_NAMED
     shown = ", ".join(listed[:NUM_NAMED])
     return f"{shown} and {more} more" if more > 0 else shown
-
-
-def find_job(jobs: Sequence[JobState], file: str) -> JobState:
-    """The job that writes a file (its outputs, log and benchmark).
-
-    Raises:
-        ConfigError: none does.
-    """
-    for job in jobs:
-        if file in (*job.outputs, job.log, job.benchmark):
-            return job
-    folder = Path(file).parent
-    near = [output for job in jobs for output in job.outputs if Path(output).parent == folder]
-    beside = f"; made in {folder}: {', '.join(near[:6])}" if near else ""
-    raise ConfigError(f"{file}: no job of the recipe writes it{beside}")

@@ -20,7 +20,8 @@ from pipeline.cli.costs import (
     job_cost,
     other_runs,
 )
-from pipeline.cli.dag import JobState, read_jobs, stage_of_rule
+from pipeline.cli.dag import read_jobs
+from pipeline.cli.job_state import JobState, stage_of_rule
 from pipeline.cli.measured import size_of
 from pipeline.cli.running import chosen_stages
 from pipeline.cli.tables import echo_table

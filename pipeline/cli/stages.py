@@ -11,7 +11,8 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.arguments import Changes, Recipe, mistakes_as_lines, read_recipe
-from pipeline.cli.dag import JobState, read_jobs, stage_of_rule
+from pipeline.cli.dag import read_jobs
+from pipeline.cli.job_state import JobState, stage_of_rule
 from pipeline.cli.measured import benchmark_seconds, size_of
 from pipeline.cli.tables import echo_table
 from pipeline.config import Config

@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.arguments import Changes, complete_recipe, mistakes_as_lines, read_recipe
-from pipeline.cli.dag import JobState, find_job, read_jobs, stage_of_rule
+from pipeline.cli.dag import read_jobs
+from pipeline.cli.job_state import JobState, find_job, stage_of_rule
 from pipeline.cli.stages import roots
 from pipeline.config import ConfigError
 from pipeline.workflow import known_recipes, load_recipe

@@ -7,8 +7,8 @@
 
 rule extract_features:
     input:
-        f"{ROOT}/data/recordings.jsonl.gz",
-        supervisions=f"{ROOT}/data/supervisions.jsonl.gz",
+        rules.prepare_data.output.recordings,
+        supervisions=rules.prepare_data.output.supervisions,
     output:
         ark=f"{ROOT}/features/{{shard}}/feats.ark",
     log:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.cli.costs import Cost, cost_elsewhere, finish_time, guess_cost
-from pipeline.cli.dag import JobState, changed_options, find_job
+from pipeline.cli.dag import changed_options
+from pipeline.cli.job_state import JobState, find_job
 from pipeline.cli.measured import benchmark_seconds
 from pipeline.cli.plan import make_plan, up_to
 from pipeline.cli.stages import roots, stage_states
