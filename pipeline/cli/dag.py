@@ -100,7 +100,7 @@ def _ask(config: Config, changes: dict[str, Any], rerun: Sequence[str]) -> list[
                 )
             )
             workflow = workflow_api._workflow
-            workflow._prepare_dag(forceall=False, ignore_incomplete=True, lock_warn_only=True)
+            workflow._prepare_dag(forceall=False, ignore_incomplete=False, lock_warn_only=True)
             workflow._build_dag()
             return _states(workflow)
     except WorkflowError as error:
@@ -139,7 +139,8 @@ def _states(workflow: Any) -> list[JobState]:
                 needs=sorted(needed, key=lambda other: other.name),
             )
             if state.runs:
-                state.causes = list(_causes(workflow.persistence, job, dag.reason(job)))
+                unfinished = dag.forcefiles.intersection(job.output)
+                state.causes = list(_causes(workflow.persistence, job, dag.reason(job), unfinished))
                 state.from_jobs = [other for other in state.needs if other.runs]
     return list(states.values())
 
@@ -148,15 +149,15 @@ def _whole(value: Any) -> int | None:
     return int(value) if isinstance(value, int | float) else None
 
 
-def _causes(persistence: Any, job: Any, reason: Any) -> Iterator[str]:
+def _causes(persistence: Any, job: Any, reason: Any, unfinished: set[Any]) -> Iterator[str]:
     """What is wrong with the job's own files, options and code, in the order of their weight."""
-    if reason.forced:
+    if reason.forced and not unfinished:
         yield "asked for"
     missing = sorted(str(file) for file in job.output if not Path(file).is_file())
     if missing:
         yield f"missing: {_named(missing)}"
-    if reason.incomplete_output:
-        yield f"left unfinished by a run that was stopped: {_named(reason.incomplete_output)}"
+    if unfinished:
+        yield f"left unfinished by a run that was stopped: {_named(unfinished)}"
     updated = reason.updated_input - reason.updated_input_run
     if updated:
         yield f"changed input: {_named(updated)}"

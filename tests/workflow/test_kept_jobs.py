@@ -120,6 +120,12 @@ def test_after_any_change_the_answer_is_snakemakes(
     assert ("train_mono" in {job.rule for job in second if job.runs}) == bool(rules)
 
 
+def test_what_a_stopped_run_left_unfinished_is_stale(run: Path) -> None:
+    mark_unfinished()
+    (lang,) = [job for job in read_jobs(*recipe()) if job.rule == "prepare_lang"]
+    assert lang.causes == ["left unfinished by a run that was stopped: exp/demo/lang/lang.json"]
+
+
 def test_another_configuration_is_another_question(run: Path) -> None:
     read_jobs(*recipe())
     other = recipe("lang.silence_probability=0.3")
