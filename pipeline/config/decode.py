@@ -66,7 +66,8 @@ class GraphOptions(Options):
 class DecodeOptions(Options):
     """The search. Costs are scaled by 1/lm_weight."""
 
-    decoders: tuple[Literal["k2", "kaldi"], ...] = ("k2", "kaldi")
+    # native: our own compiled search, for large vocabularies; k2; kaldi: kaldi-decoder.
+    decoders: tuple[Literal["native", "k2", "kaldi"], ...] = ("k2", "kaldi")
     beam: Positive = 15.0
     lattice_beam: Positive = 6.0  # as Kaldi's decode.sh
     max_active: Count = 7000

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from pipeline.align.forced import adapt
 from pipeline.config import AlignOptions, DecodeOptions
-from pipeline.decode.best_path import best_paths
+from pipeline.decode.compiled_lattice import best_paths
 from pipeline.decode.decode import batches
 from pipeline.decode.inputs import SearchGraph, Utterance
-from pipeline.decode.kaldi_search import KaldiSearch
+from pipeline.decode.native_search import NativeSearch
 from pipeline.decode.options import SearchOptions, Setting
 from pipeline.features.feature_set import FeatureSet
 from pipeline.gmm.aligner import PackedGraphs, align
@@ -55,7 +55,7 @@ def adapt_by_decoding(
         max_active=options.max_active,
         lm_weight=options.lm_weight,
     )
-    search = KaldiSearch(search_graph, search_options)
+    search = NativeSearch(search_graph, search_options)
     setting = Setting(options.lm_weight, options.insertion_penalty)
     offsets, speakers = features.offsets, features.speakers
     transforms: Mapping[str, NDArray[np.float64]] | None = None
@@ -81,7 +81,7 @@ def adapt_by_decoding(
 
 
 def _recognise(
-    search: KaldiSearch,
+    search: NativeSearch,
     setting: Setting,
     gmm: AmDiagGmm,
     features: FeatureSet,

@@ -12,14 +12,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from pipeline.decode.best_path import BestPath, best_paths
+from pipeline.decode.best_path import BestPath
 from pipeline.decode.inputs import SearchGraph, Utterance, read_utterances
 from pipeline.decode.lattice import LatticeBatch
 from pipeline.decode.options import SearchOptions
-from pipeline.decode.word_lattice import word_lattices
 from pipeline.io.errors import UserError
 from pipeline.io.json_lines import write_json_lines
 from pipeline.io.rejects import Reject, write_rejects
+
+try:  # the same tools compiled, where numba is: not in the environment of k2
+    from pipeline.decode.compiled_lattice import best_paths, word_lattices
+except ImportError:
+    from pipeline.decode.best_path import best_paths
+    from pipeline.decode.word_lattice import word_lattices
 
 POOL_VALUES = 50_000_000  # log-likelihoods held at once (200 MB); sorted by length within the pool
 BATCH_FRAMES = 4000  # frames, padding included, searched together

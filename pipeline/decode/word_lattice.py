@@ -39,19 +39,42 @@ class _Tokens:
     def __init__(self, num_states: int) -> None:
         self.first = np.zeros(num_states, np.int64)  # by state
         self.count = np.zeros(num_states, np.int64)
-        self.origin = np.zeros(0, np.int64)  # state of the node
-        self.cost = np.zeros(0)  # scaled
-        self.parent = np.zeros(0, np.int64)
-        self.arc = np.zeros(0, np.int64)
+        self._size = 0
+        self._room = np.zeros((3, 1024), np.int64)  # longer than what is used
+        self._cost = np.zeros(1024)
+
+    @property
+    def origin(self) -> Column:
+        """State of the node."""
+        return self._room[0, : self._size]
+
+    @property
+    def parent(self) -> Column:
+        """Token."""
+        return self._room[1, : self._size]
+
+    @property
+    def arc(self) -> Column:
+        """Last arc."""
+        return self._room[2, : self._size]
+
+    @property
+    def cost(self) -> Costs:
+        """Scaled."""
+        return self._cost[: self._size]
 
     def add(self, state: Column, origin: Column, cost: Costs, parent: Column, arc: Column) -> None:
         """Add tokens sorted by state, of states that have none yet."""
         states, begins, counts = np.unique(state, return_index=True, return_counts=True)
-        self.first[states], self.count[states] = len(self.cost) + begins, counts
-        self.origin = np.append(self.origin, origin)
-        self.cost = np.append(self.cost, cost)
-        self.parent = np.append(self.parent, parent)
-        self.arc = np.append(self.arc, arc)
+        self.first[states], self.count[states] = self._size + begins, counts
+        end = self._size + len(cost)
+        if end > len(self._cost):
+            more = max(end, 2 * len(self._cost)) - len(self._cost)
+            self._room = np.pad(self._room, ((0, 0), (0, more)))
+            self._cost = np.pad(self._cost, (0, more))
+        self._room[:, self._size : end] = origin, parent, arc
+        self._cost[self._size : end] = cost
+        self._size = end
 
     def spread(self, states: Column) -> tuple[Column, Column]:
         """For each of some states, each of its tokens: (row of ``states``, token)."""
@@ -126,14 +149,67 @@ def word_lattices(
         tokens.add(state[best], origin[best], total[best], token[best], arc[best])
     link_token, link_arc = (np.concatenate(column) for column in zip(*links, strict=True))
     _, end_token = tokens.spread(batch.final)
-    ways = _Ways.of(batch, tokens, np.append(link_token, end_token), link_arc)
+    token = np.append(link_token, end_token)
+    last = np.append(link_arc, np.full(len(end_token), -1))
+    ways = Ways.of(batch, tokens.origin[token], last, *tokens.ways(token, last))
+    return lattice_lines(batch, ways, frame, level, lm_weight, name)
+
+
+@dataclass(frozen=True)
+class Ways:
+    """Ways between nodes, in columns: (n,)."""
+
+    origin: Column  # state of the node that it starts from
+    last: Column  # the word arc that ends it; -1: it ends at the final state
+    acoustic: list[float]
+    graph: list[float]
+    transition_ids: list[list[int]]
+
+    @classmethod
+    def of(
+        cls, batch: LatticeBatch, origin: Column, last: Column, arcs: Column, lengths: Column
+    ) -> Ways:
+        """From all their arcs behind one another, and how many each has."""
+        splits = np.cumsum(lengths)[:-1]
+
+        def sums(column: NDArray[np.float32]) -> list[float]:
+            total = np.concatenate(([0.0], np.cumsum(column[arcs].astype(np.float64))))
+            ends = np.append(splits, len(arcs))
+            difference = total[ends] - total[np.concatenate(([0], splits))]
+            return [round(value, DECIMALS) + 0.0 for value in difference.tolist()]
+
+        ids = np.split(batch.transition_id[arcs], splits)
+        return cls(
+            origin,
+            last,
+            sums(batch.acoustic),
+            sums(batch.graph),
+            [part[part > 0].tolist() for part in ids],
+        )
+
+
+def lattice_lines(
+    batch: LatticeBatch,
+    ways: Ways,
+    frame: Column,
+    level: Column,
+    lm_weight: float,
+    name: Callable[[int], str],
+) -> list[dict[str, Any]]:
+    """The lines of lattices.jsonl.gz from the ways between nodes.
+
+    Args:
+        frame, level: (S,) of each state; along an arc the level rises.
+    """
     owner = np.searchsorted(batch.first_state, ways.origin, side="right") - 1
+    by_owner = np.argsort(owner, kind="stable")
+    bounds = np.searchsorted(owner[by_owner], np.arange(len(batch.utterance_ids) + 1))
     lines = []
     for u in range(len(batch.utterance_ids)):
-        mine = np.flatnonzero(owner == u)
+        mine = by_owner[bounds[u] : bounds[u + 1]]
+        last = ways.last[mine]
         places = {int(batch.start[u]): (0, 0)} | {
-            int(s): (int(frame[s]), int(level[s]))
-            for s in batch.target[link_arc[mine[mine < len(link_arc)]]]
+            s: (int(frame[s]), int(level[s])) for s in batch.target[last[last >= 0]].tolist()
         }
         lines.append(
             {
@@ -147,41 +223,9 @@ def word_lattices(
     return lines
 
 
-@dataclass(frozen=True)
-class _Ways:
-    """Arcs between nodes, then final entries: (n,) columns."""
-
-    origin: Column
-    last: Column  # the word arc, -1 in a final entry
-    acoustic: list[float]
-    graph: list[float]
-    transition_ids: list[list[int]]
-
-    @classmethod
-    def of(cls, batch: LatticeBatch, tokens: _Tokens, token: Column, link_arc: Column) -> _Ways:
-        last = np.append(link_arc, np.full(len(token) - len(link_arc), -1))
-        arcs, lengths = tokens.ways(token, last)
-        splits = np.cumsum(lengths)[:-1]
-
-        def sums(column: NDArray[np.float32]) -> list[float]:
-            total = np.concatenate(([0.0], np.cumsum(column[arcs].astype(np.float64))))
-            ends = np.append(splits, len(arcs))
-            difference = total[ends] - total[np.concatenate(([0], splits))]
-            return [round(value, DECIMALS) + 0.0 for value in difference.tolist()]
-
-        ids = np.split(batch.transition_id[arcs], splits)
-        return cls(
-            tokens.origin[token],
-            last,
-            sums(batch.acoustic),
-            sums(batch.graph),
-            [part[part > 0].tolist() for part in ids],
-        )
-
-
 def _written(
     batch: LatticeBatch,
-    ways: _Ways,
+    ways: Ways,
     mine: Column,
     places: dict[int, tuple[int, int]],
     name: Callable[[int], str],

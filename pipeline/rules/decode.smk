@@ -167,11 +167,27 @@ rule decode_kaldi:
     params:
         options=SEARCH_OPTIONS,
         output_dir=subpath(output.hypotheses, parent=True),
+        program="pipeline.bin.decode_kaldi",
         code=CODE.of("pipeline.bin.decode_kaldi"),
     shell:
-        "python -m pipeline.bin.decode_kaldi --graph {input.graph:q} --hmm {input.hmm:q}"
+        "python -m {params.program} --graph {input.graph:q} --hmm {input.hmm:q}"
         " --words {input.words:q} --loglikes {input.loglikes:q} --options {params.options:q}"
         f" --output-dir {{params.output_dir:q}}{SHARE} &> {{log:q}}"
+
+
+use rule decode_kaldi as decode_native with:
+    output:
+        hypotheses=f"{ROOT}/{{split}}/decode/{{model}}/{{grammar}}/native/{SHARD}hypotheses.jsonl",
+        lattices=f"{ROOT}/{{split}}/decode/{{model}}/{{grammar}}/native/{SHARD}lattices.jsonl.gz",
+    log:
+        f"{ROOT}/logs/{{split}}/decode/{{model}}_{{grammar}}_native{NUMBER}.log",
+    benchmark:
+        f"{ROOT}/benchmarks/{{split}}/decode/{{model}}_{{grammar}}_native{NUMBER}.tsv"
+    params:
+        options=SEARCH_OPTIONS,
+        output_dir=subpath(output.hypotheses, parent=True),
+        program="pipeline.bin.decode_native",
+        code=CODE.of("pipeline.bin.decode_native"),
 
 
 rule decode_k2:

@@ -20,6 +20,7 @@ STAGE_RULES = {
         "nnet_loglikes",
         "adapted_nnet_loglikes",
         "decode_kaldi",
+        "decode_native",
         "decode_k2",
     ),
     "score": ("score",),
@@ -153,7 +154,8 @@ def stage_rules(config: Config, stage: str) -> list[str]:
             *STAGE_RULES[stage],
         ]
     if stage == "decode":
-        unused = {"decode_kaldi", "decode_k2"} - {f"decode_{d}" for d in config.decode.decoders}
+        searches = {f"decode_{name}" for name in ("kaldi", "native", "k2")}
+        unused = searches - {f"decode_{name}" for name in config.decode.decoders}
         return [
             *(rule for rule in STAGE_RULES[stage] if rule not in unused),
             *(["merge_decoded"] if config.decode.num_shards > 1 else []),

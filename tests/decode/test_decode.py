@@ -47,7 +47,7 @@ GRAPH = SearchGraph(
 
 
 def run_program(decoder: str, folder: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    """Run decode_kaldi or decode_k2 on a folder that ``save_graph`` filled."""
+    """Run a decoder's program on a folder that ``save_graph`` filled."""
     python = k2_python(ROOT, os.environ) if decoder == "k2" else sys.executable
     places = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     return subprocess.run(
@@ -81,7 +81,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("decoder", ["kaldi", "k2"])
+@pytest.mark.parametrize("decoder", ["kaldi", "native", "k2"])
 def test_good_utterances_go_on_and_bad_ones_are_listed(decoder: str, folder: Path) -> None:
     options = {"lm_weight": 2.0, "lm_weights": [1.0, 4.0], "insertion_penalties": [0.0, 0.5]}
     done = run_program(decoder, folder, "--options", json.dumps(options))
@@ -120,7 +120,7 @@ def test_good_utterances_go_on_and_bad_ones_are_listed(decoder: str, folder: Pat
     ]
 
 
-@pytest.mark.parametrize("decoder", ["kaldi", "k2"])
+@pytest.mark.parametrize("decoder", ["kaldi", "native", "k2"])
 def test_same_input_gives_the_same_bytes(decoder: str, folder: Path) -> None:
     contents = []
     for _ in range(2):
@@ -129,7 +129,7 @@ def test_same_input_gives_the_same_bytes(decoder: str, folder: Path) -> None:
     assert contents[0] == contents[1]
 
 
-@pytest.mark.parametrize("decoder", ["kaldi", "k2"])
+@pytest.mark.parametrize("decoder", ["kaldi", "native", "k2"])
 def test_shards_are_merged_to_the_bytes_of_one_job(decoder: str, folder: Path) -> None:
     assert run_program(decoder, folder).returncode == 0
     out = folder / decoder
@@ -160,18 +160,19 @@ def test_an_archive_is_not_read_in_shards(folder: Path) -> None:
 
 
 def test_word_lattices_of_the_engines_agree(folder: Path) -> None:
-    for decoder in ("kaldi", "k2"):
+    for decoder in ("kaldi", "native", "k2"):
         assert run_program(decoder, folder).returncode == 0
-    ours, theirs = (
-        list(read_json_lines(folder / decoder / "lattices.jsonl.gz")) for decoder in ("kaldi", "k2")
+    ours, natives, theirs = (
+        list(read_json_lines(folder / decoder / "lattices.jsonl.gz"))
+        for decoder in ("kaldi", "native", "k2")
     )
-    for mine, yours in zip(ours, theirs, strict=True):
+    for mine, yours in zip([*ours, *ours], [*natives, *theirs], strict=True):
         assert mine["utterance_id"] == yours["utterance_id"]
         assert len(mine["arcs"]) == len(yours["arcs"])
         assert path_costs(mine, 8.0) == pytest.approx(path_costs(yours, 8.0), abs=1e-3)
 
 
-@pytest.mark.parametrize("decoder", ["kaldi", "k2"])
+@pytest.mark.parametrize("decoder", ["kaldi", "native", "k2"])
 def test_a_long_utterance_without_a_final_state_keeps_its_words(
     decoder: str, tmp_path: Path
 ) -> None:
