@@ -43,7 +43,7 @@ class SearchGraph:
             meta = json.loads(beside.read_text(encoding="utf-8"))
             pdf_of = np.array([-1, *map(int, meta["pdf_of_transition_id"].split())], np.int32)
             num_pdfs = int(meta["num_pdfs"])
-        except (KeyError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise UserError(f"{beside}: damaged ({error}); make the graph again") from None
         if fst.start < 0 or not np.isfinite(fst.final).any():
             raise UserError(f"{path}: the graph accepts nothing; check the grammar")

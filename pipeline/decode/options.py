@@ -67,7 +67,7 @@ class SearchOptions:
                     raise UserError(f"{where}: {name}: must be above 0, not {value}")
             if options.max_active < 1 or not all(weight > 0 for weight in weights):
                 raise UserError(f"{where}: max_active and lm_weights must be above 0")
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, AttributeError) as error:
             raise UserError(
                 f"{where}: cannot be read ({error}); give DecodeOptions as JSON"
             ) from None

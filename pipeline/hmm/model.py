@@ -64,5 +64,5 @@ class Hmm:
             tree = ContextDependency.from_json(data["tree"])
             log_prob = np.concatenate(([0.0], np.array(data["log_prob"], np.float64)))
             return cls(topology, tree, TransitionModel(topology, tree, log_prob))
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, IndexError, TypeError, ValueError) as error:
             raise UserError(f"{path}: damaged model file ({error}); run its stage again") from None

@@ -219,6 +219,8 @@ def test_another_model_is_refused(folder: Path) -> None:
 def test_a_graph_with_labels_beyond_the_model_is_refused(folder: Path) -> None:
     (folder / "graph.json").write_text(json.dumps({"num_pdfs": 1, "pdf_of_transition_id": "0"}))
     assert "transition-ids" in one_line_error(run_program("kaldi", folder))
+    (folder / "graph.json").write_text("5")
+    assert "damaged" in one_line_error(run_program("kaldi", folder))
 
 
 def test_a_missing_or_damaged_graph_is_one_line(folder: Path) -> None:
@@ -231,7 +233,12 @@ def test_a_missing_or_damaged_graph_is_one_line(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [("{beam", "cannot be read"), ('{"baem": 3}', "baem: unknown key"), ('{"beam": 0}', "above 0")],
+    [
+        ("{beam", "cannot be read"),
+        ('""', "cannot be read"),
+        ('{"baem": 3}', "baem: unknown key"),
+        ('{"beam": 0}', "above 0"),
+    ],
 )
 def test_wrong_options_are_one_line(folder: Path, options: str, message: str) -> None:
     assert message in one_line_error(run_program("kaldi", folder, "--options", options))
