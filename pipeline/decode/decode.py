@@ -132,10 +132,10 @@ def decode_files(
     if not hypotheses and num_shards == 1:
         raise UserError(f"{loglikes}: no utterance could be decoded; see {output_dir}/rejected.tsv")
     write_json_lines(
-        output_dir / "hypotheses.jsonl", (h for _, many in sorted(hypotheses.items()) for h in many)
+        output_dir / "lattices.jsonl.gz", (lattice for _, lattice in sorted(lattices.items()))
     )
     write_json_lines(
-        output_dir / "lattices.jsonl.gz", (lattice for _, lattice in sorted(lattices.items()))
+        output_dir / "hypotheses.jsonl", (h for _, many in sorted(hypotheses.items()) for h in many)
     )
     seconds = time.monotonic() - began
     return Summary(len(hypotheses), len(partial), len(rejects), num_frames, seconds)

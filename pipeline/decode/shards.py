@@ -20,8 +20,14 @@ def merge_shards(shards: Sequence[Path], output_dir: Path) -> int:
     Returns:
         How many utterances were decoded.
     Raises:
-        UserError: a file is damaged, or nothing could be decoded.
+        UserError: a file is damaged or missing, or nothing could be decoded.
     """
+    for shard in shards:
+        if not (shard / "lattices.jsonl.gz").is_file():
+            raise UserError(
+                f"{shard}/lattices.jsonl.gz: missing; delete {shard}/hypotheses.jsonl and run the "
+                "stage decode again"
+            )
     rejects = [reject for shard in shards for reject in read_rejects(shard / "rejected.tsv")]
     write_rejects(output_dir / "rejected.tsv", rejects)
     found: set[str] = set()

@@ -1,6 +1,7 @@
 # Log-likelihoods of the test set, then the search with each decoder, whole or in shards.
 
-# Where a search writes, and its share of the utterances.
+# Where a search writes, and its share of the utterances. There may be thousands of shards: one file
+# of each is declared, written last; the lattices lie beside it.
 SHARD, NUMBER, SHARE = "", "", ""
 if RECIPE.decode.num_shards > 1:
     SHARD, NUMBER = "shards/{shard}/", "_{shard}"
@@ -141,19 +142,18 @@ rule adapted_nnet_loglikes:
 
 rule decode_kaldi:
     input:
+        unpack(
+            lambda wildcards: search_files(
+                RECIPE, f"{ROOT}/{wildcards.split}", wildcards.model, wildcards.grammar
+            )
+        ),
         graph=rules.make_graph.output.hclg,
         summary=rules.make_graph.output.summary,
-        hmm=rules.make_graph.input.hmm,
         words=rules.prepare_lang.output.words,
-        loglikes=lambda wildcards: loglikes(
-            RECIPE, f"{ROOT}/{wildcards.split}", wildcards.model, wildcards.grammar
-        ),
-        ark=lambda wildcards: loglikes(
-            RECIPE, f"{ROOT}/{wildcards.split}", wildcards.model, wildcards.grammar
-        ).replace(".scp", ".ark"),
     output:
-        hypotheses=f"{ROOT}/{{split}}/decode/{{model}}/{{grammar}}/kaldi/{SHARD}hypotheses.jsonl",
-        lattices=f"{ROOT}/{{split}}/decode/{{model}}/{{grammar}}/kaldi/{SHARD}lattices.jsonl.gz",
+        **found_files(
+            f"{ROOT}/{{split}}/decode/{{model}}/{{grammar}}/kaldi/{SHARD}", bool(SHARD)
+        ),
     log:
         f"{ROOT}/logs/{{split}}/decode/{{model}}_{{grammar}}_kaldi{NUMBER}.log",
     benchmark:
@@ -193,15 +193,18 @@ use rule decode_kaldi as decode_native with:
 rule decode_k2:
     # k2 lives in an environment of its own, since it needs an older torch.
     input:
-        graph=rules.decode_kaldi.input.graph,
-        summary=rules.decode_kaldi.input.summary,
-        hmm=rules.decode_kaldi.input.hmm,
-        words=rules.decode_kaldi.input.words,
-        loglikes=rules.decode_kaldi.input.loglikes,
-        ark=rules.decode_kaldi.input.ark,
+        unpack(
+            lambda wildcards: search_files(
+                RECIPE, f"{ROOT}/{wildcards.split}", wildcards.model, wildcards.grammar
+            )
+        ),
+        graph=rules.make_graph.output.hclg,
+        summary=rules.make_graph.output.summary,
+        words=rules.prepare_lang.output.words,
     output:
-        hypotheses=f"{ROOT}/{{split}}/decode/{{model}}/{{grammar}}/k2/{SHARD}hypotheses.jsonl",
-        lattices=f"{ROOT}/{{split}}/decode/{{model}}/{{grammar}}/k2/{SHARD}lattices.jsonl.gz",
+        **found_files(
+            f"{ROOT}/{{split}}/decode/{{model}}/{{grammar}}/k2/{SHARD}", bool(SHARD)
+        ),
     log:
         f"{ROOT}/logs/{{split}}/decode/{{model}}_{{grammar}}_k2{NUMBER}.log",
     benchmark:
@@ -227,9 +230,8 @@ if RECIPE.decode.num_shards > 1:
     rule merge_decoded:
         input:
             [
-                f"{ROOT}/{{split}}/decode/{{model}}/{{grammar}}/{{decoder}}/shards/{shard}/{name}"
+                f"{ROOT}/{{split}}/decode/{{model}}/{{grammar}}/{{decoder}}/shards/{shard}/hypotheses.jsonl"
                 for shard in range(RECIPE.decode.num_shards)
-                for name in ("hypotheses.jsonl", "lattices.jsonl.gz")
             ],
         output:
             hypotheses=f"{ROOT}/{{split}}/decode/{{model}}/{{grammar}}/{{decoder}}/hypotheses.jsonl",

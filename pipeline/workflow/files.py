@@ -119,6 +119,22 @@ def loglikes(config: Config, folder: str, model: str, grammar: str) -> str:
     return f"{folder}/decode/{model}/{f'{grammar}/' if adapted else ''}loglikes.scp"
 
 
+def search_files(config: Config, folder: str, model: str, grammar: str) -> dict[str, str]:
+    """What a search reads of a model: log-likelihoods and the HMM whose pdf-ids they are of."""
+    scp = loglikes(config, folder, model, grammar)
+    return {
+        "hmm": hmm_of(config, folder, model),
+        "loglikes": scp,
+        "ark": scp.removesuffix(".scp") + ".ark",
+    }
+
+
+def found_files(folder: str, is_shard: bool) -> dict[str, str]:
+    """What a search writes, as its rule declares it; of a shard one file."""
+    files = {"hypotheses": f"{folder}hypotheses.jsonl", "lattices": f"{folder}lattices.jsonl.gz"}
+    return {"hypotheses": files["hypotheses"]} if is_shard else files
+
+
 def start_files(config: Config, folder: str, model: str) -> dict[str, str]:
     """Files from which this rung or network starts; none for mono.
 

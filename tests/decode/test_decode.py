@@ -154,6 +154,13 @@ def test_shards_without_any_utterance_are_an_error(folder: Path) -> None:
         merge_shards([folder / "0", folder / "1"], folder)
 
 
+def test_a_shard_without_its_lattices_is_named_with_the_remedy(folder: Path) -> None:
+    shard = folder / "shards/0"
+    write_json_lines(shard / "hypotheses.jsonl", [])
+    with pytest.raises(UserError, match=r"shards/0/lattices\.jsonl\.gz: missing; delete .*hypoth"):
+        merge_shards([shard], folder)
+
+
 def test_an_archive_is_not_read_in_shards(folder: Path) -> None:
     ark = ("--loglikes", str(folder / "loglikes.ark"), "--num-shards", "2")
     assert "only an scp can be read in shards" in one_line_error(run_program("kaldi", folder, *ark))
