@@ -177,8 +177,10 @@ rule decode_kaldi:
 
 use rule decode_kaldi as decode_native with:
     output:
-        hypotheses=f"{ROOT}/{{split}}/decode/{{model}}/{{grammar}}/native/{SHARD}hypotheses.jsonl",
-        lattices=f"{ROOT}/{{split}}/decode/{{model}}/{{grammar}}/native/{SHARD}lattices.jsonl.gz",
+        **found_files(
+            f"{ROOT}/{{split}}/decode/{{model}}/{{grammar}}/native/{SHARD}",
+            bool(SHARD),
+        ),
     log:
         f"{ROOT}/logs/{{split}}/decode/{{model}}_{{grammar}}_native{NUMBER}.log",
     benchmark:
