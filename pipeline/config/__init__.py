@@ -15,6 +15,7 @@ from pipeline.config.compression import (
 from pipeline.config.data import CorpusOptions, LangOptions, MfccOptions
 from pipeline.config.decode import CORPUS_TEXT, DecodeOptions, GrammarOptions, GraphOptions
 from pipeline.config.gmm import AlignOptions, GmmOptions
+from pipeline.config.lm import LmOptions
 from pipeline.config.load import load_config, merge
 from pipeline.config.network import (
     AugmentOptions,
@@ -45,6 +46,7 @@ __all__ = [
     "GraphOptions",
     "JudgeOptions",
     "LangOptions",
+    "LmOptions",
     "MfccOptions",
     "ModelOptions",
     "NetworkOptions",

@@ -40,14 +40,14 @@ class Quiet:
 class ConsoleReporter:
     """A rich progress bar on a terminal, plain lines elsewhere; both on stderr."""
 
-    def __init__(self) -> None:
-        """Nothing is shown before the context is entered."""
+    def __init__(self, unit: str = "frames") -> None:
+        """Nothing is shown before the context is entered; `unit` is what a step is measured in."""
         self._console = Console(stderr=True, highlight=False, soft_wrap=True)
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             TextColumn("{task.percentage:3.0f} %  loss {task.fields[loss]:.3f}"),
-            TextColumn("{task.fields[rate]:,.0f} frames/s  left"),
+            TextColumn(f"{{task.fields[rate]:,.0f}} {unit}/s  left"),
             TimeRemainingColumn(),
             console=self._console,
             disable=not sys.stderr.isatty(),
@@ -96,6 +96,6 @@ class ConsoleReporter:
         )
 
 
-def make_reporter(shown: bool) -> AbstractContextManager[Reporter]:
+def make_reporter(shown: bool, unit: str = "frames") -> AbstractContextManager[Reporter]:
     """One for the console, or one that says nothing (the other processes of a training)."""
-    return ConsoleReporter() if shown else nullcontext(Quiet())
+    return ConsoleReporter(unit) if shown else nullcontext(Quiet())

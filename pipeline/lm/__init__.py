@@ -1,0 +1,1 @@
+"""Language models for rescoring: LSTMs of words, their training and their files."""
