@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 from pipeline.config import DecodeOptions
-from pipeline.decode.n_best import Sentence, WordLattice, n_best
+from pipeline.decode.n_best import WordLattice, n_best
 from pipeline.decode.options import Setting
-from pipeline.decode.rescoring import WalkedGrammar, rescore
+from pipeline.decode.rescoring import WalkedGrammar, hypothesis_line, rescore
 from pipeline.graph.openfst import read_fst
 from pipeline.io.errors import UserError, run
 from pipeline.io.json_lines import read_json_lines, write_json_lines
@@ -48,24 +48,12 @@ def main(arguments: list[str] | None = None) -> None:
         lattices.append(rescored)
         for setting in settings:
             (best,) = n_best(rescored, 1, setting.lm_weight, setting.insertion_penalty)
-            hypotheses.append(_line(rescored, setting, best))
+            hypotheses.append(hypothesis_line(rescored, setting, best))
     if not lattices:
         raise UserError(f"{args.lattices}: nothing could be rescored; see the warnings")
     write_json_lines(args.output_dir / "lattices.jsonl.gz", lattices)
     write_json_lines(args.output_dir / "hypotheses.jsonl", hypotheses)
     print(f"{args.output_dir}: {len(lattices)} utterances rescored", file=sys.stderr)
-
-
-def _line(lattice: WordLattice, setting: Setting, best: Sentence) -> dict[str, object]:
-    """As the searches write hypotheses.jsonl."""
-    return {
-        "utterance_id": lattice["utterance_id"],
-        "lm_weight": setting.lm_weight,
-        "insertion_penalty": setting.insertion_penalty,
-        "words": list(best.words),
-        "acoustic_cost": round(best.acoustic_cost, 4),
-        "graph_cost": round(best.graph_cost, 4),
-    }
 
 
 if __name__ == "__main__":

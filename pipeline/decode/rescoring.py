@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.decode.n_best import WordLattice
+from pipeline.decode.n_best import Sentence, WordLattice
+from pipeline.decode.options import Setting
 from pipeline.graph.fst import Fst
 from pipeline.io.errors import UserError
 from pipeline.io.symbols import SymbolTable
@@ -71,15 +72,21 @@ class WalkedGrammar:
             total += cost
         return total + self.final[state]
 
-    def cost(self, sentence: tuple[str, ...]) -> float:
-        """Of a whole sentence; inf if it cannot be said."""
-        state, total = self.start, 0.0
+    def word_costs(self, sentence: tuple[str, ...]) -> list[float]:
+        """Of each word, and of the end; inf from the first word that cannot be said."""
+        costs: list[float] = []
+        state = self.start
         for word in sentence:
             step = self.step(state, word)
             if step is None:
-                return math.inf
-            total, state = total + step[0], step[1]
-        return total + self.end(state)
+                return costs + [math.inf] * (len(sentence) + 1 - len(costs))
+            costs.append(step[0])
+            state = step[1]
+        return [*costs, self.end(state)]
+
+    def cost(self, sentence: tuple[str, ...]) -> float:
+        """Of a whole sentence; inf if it cannot be said."""
+        return sum(self.word_costs(sentence))
 
 
 def rescore(lattice: WordLattice, old: WalkedGrammar, new: WalkedGrammar) -> WordLattice | None:
@@ -143,4 +150,16 @@ def _whole_paths(lattice: WordLattice) -> WordLattice | None:
         "frame": [f for f, kept in zip(lattice["frame"], alive, strict=True) if kept],
         "arcs": sorted(arcs, key=lambda row: (row[:3], row[3:])),
         "final": sorted([new[entry[0]], *entry[1:]] for entry in lattice["final"]),
+    }
+
+
+def hypothesis_line(lattice: WordLattice, setting: Setting, best: Sentence) -> dict[str, object]:
+    """As the searches write hypotheses.jsonl."""
+    return {
+        "utterance_id": lattice["utterance_id"],
+        "lm_weight": setting.lm_weight,
+        "insertion_penalty": setting.insertion_penalty,
+        "words": list(best.words),
+        "acoustic_cost": round(best.acoustic_cost, DECIMALS),
+        "graph_cost": round(best.graph_cost, DECIMALS),
     }

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from pipeline.align.ctm import read_ctm
-from pipeline.bin import export_lattices, rescore_lattices
-from pipeline.config import DecodeOptions, GrammarOptions
+from pipeline.bin import export_lattices, rescore_lattices, rescore_n_best
+from pipeline.config import DecodeOptions, GrammarOptions, LmOptions
 from pipeline.decode.inputs import Utterance
 from pipeline.decode.lattice_files import read_kaldi_text
 from pipeline.decode.recogniser import SPEAKER, Recogniser
@@ -22,6 +22,7 @@ from pipeline.graph.openfst import parse_lattice, write_fst
 from pipeline.hmm.lang import Lang
 from pipeline.io.errors import UserError
 from pipeline.io.json_lines import read_json_lines, write_json_lines
+from pipeline.lm.train import train_lm
 from pipeline.score.hypotheses import Setting, read_hypotheses
 from tests.decode.tone_model import WORD_SECONDS, audio, export_tone_model
 from tests.score.scoring_inputs import write_cuts
@@ -92,3 +93,21 @@ def test_export(decoded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str
     for segment in segments:
         assert segment.end - segment.start == pytest.approx(WORD_SECONDS, abs=0.05)
     assert capsys.readouterr().out == "oracle %WER 25.00 [ 1 / 4 ]\n"  # v has no lattice
+
+
+def test_the_best_sentences_with_a_language_model(decoded: Path, tmp_path: Path) -> None:
+    lang = Lang.load(decoded / "lang")
+    text = [["LOW", "HIGH", "LOW"]] * 20
+    train_lm(text, lang, LmOptions(hidden_dim=8, embedding_dim=8), 1, tmp_path / "lm")
+    options = DecodeOptions(lm_weights=(8.0, 10.0), lm_weight=10.0, insertion_penalties=(0.0,))
+    command = [
+        *("--lattices", str(decoded / "lattices.jsonl.gz"), "--lm", str(tmp_path / "lm")),
+        *("--words", str(decoded / "lang/words.txt"), "--old", str(decoded / "loop.fst")),
+        *("--options", options.model_dump_json(), "--output-dir", str(tmp_path / "out")),
+    ]
+    rescore_n_best.main(command)
+    found = read_hypotheses(tmp_path / "out/hypotheses.jsonl")
+    assert set(found) == {Setting(8.0, 0.0), Setting(10.0, 0.0)}
+    assert found[Setting(10.0, 0.0)]["u"].words == tuple(WORDS)
+    with pytest.raises(UserError, match="--weight"):
+        rescore_n_best.main([*command, "--weight", "2"])
