@@ -50,14 +50,24 @@ def cut_chunks(
     )
 
 
+State = tuple[Tensor, Tensor]  # of the forward cell
+
+
 def run_layer(
-    layer: RecurrentLayer, windows: Tensor, shape: Lengths, num_utterances: int, chunk_frames: int
-) -> Tensor:
-    """One layer over windows as `cut_chunks` makes them: (N * K, N_c + N_r, I) -> (..., O)."""
+    layer: RecurrentLayer,
+    windows: Tensor,
+    shape: Lengths,
+    num_utterances: int,
+    chunk_frames: int,
+    state: State | None = None,
+) -> tuple[Tensor, State | None]:
+    """One layer over windows as `cut_chunks` makes them: (N * K, N_c + N_r, I) -> (..., O).
+
+    `state` is the forward cell's before the first chunk; the one after the last is given back.
+    """
     assert layer.backward_cell is not None
     backward, _ = layer.backward_cell(reverse(windows, shape))
     by_chunk = windows.unflatten(0, (num_utterances, -1))  # [N, K, N_c + N_r, I]
-    state: tuple[Tensor, Tensor] | None = None
     centres, hidden, cells = [], [], []
     for chunk in range(by_chunk.shape[1]):
         output, state = layer.forward_cell(by_chunk[:, chunk, :chunk_frames], state)
@@ -71,7 +81,7 @@ def run_layer(
         ahead, _ = layer.forward_cell(windows[:, chunk_frames:], start)
         forward = torch.cat([forward, ahead], dim=1)
     output = torch.cat([forward, reverse(backward, shape)], dim=2)
-    return layer.dropout(layer.norm(output))
+    return layer.dropout(layer.norm(output)), state
 
 
 def run_layers(
@@ -85,6 +95,6 @@ def run_layers(
     num_utterances, num_frames, _ = frames.shape
     windows, shape = cut_chunks(frames, lengths, chunk_frames, right_context)
     for layer in layers:
-        windows = run_layer(layer, windows, shape, num_utterances, chunk_frames)
+        windows, _ = run_layer(layer, windows, shape, num_utterances, chunk_frames)
     centres = windows[:, :chunk_frames].unflatten(0, (num_utterances, -1))  # [N, K, N_c, O]
     return centres.flatten(1, 2)[:, :num_frames]
