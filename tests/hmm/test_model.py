@@ -25,7 +25,7 @@ def test_a_saved_hmm_is_read_back_the_same(tmp_path: Path, triphone: bool) -> No
     assert (tmp_path / "again.json").read_bytes() == (tmp_path / "hmm.json").read_bytes()
 
 
-@pytest.mark.parametrize("damage", ["truncated", "key", "probabilities", "format", "state"])
+@pytest.mark.parametrize("damage", ["truncated", "key", "probabilities", "format", "trees"])
 def test_damage_is_named(tmp_path: Path, damage: str) -> None:
     path = tmp_path / "hmm.json"
     random_hmm(toy_lang(), np.random.default_rng(3)).save(path)
@@ -39,8 +39,8 @@ def test_damage_is_named(tmp_path: Path, damage: str) -> None:
             data["log_prob"].pop()
         case "format":
             data["format"] = 99
-        case "state":
-            data["topology"][0]["states"] = data["topology"][0]["states"][:1]
+        case "trees":
+            data["tree"]["trees"].pop()
     if damage != "truncated":
         path.write_text(json.dumps(data))
     with pytest.raises(UserError, match=r"hmm\.json: "):
