@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.config import GrammarOptions
@@ -13,10 +12,9 @@ from pipeline.graph.arpa import write_arpa
 from pipeline.graph.fst import Fst
 from pipeline.graph.grammar import grammar_fst, ngram_fst, train_ngram
 from pipeline.graph.openfst import write_fst
-from pipeline.graph.text import read_sentences
+from pipeline.graph.text import read_sentences, transcripts
 from pipeline.hmm.lang import Lang
 from pipeline.io.errors import UserError, run
-from pipeline.io.json_lines import read_json_lines
 from pipeline.io.options import parse_options
 
 
@@ -30,12 +28,6 @@ def arguments() -> argparse.Namespace:
         "--output", type=Path, required=True, help="G.fst; with ngram, lm.arpa.gz beside it"
     )
     return parser.parse_args()
-
-
-def transcripts(cuts: Path) -> Iterator[list[str]]:
-    """Words of each utterance."""
-    for cut in read_json_lines(cuts):
-        yield cut["supervisions"][0]["text"].split()
 
 
 def ngram(lang: Lang, options: GrammarOptions, cuts: Path | None, arpa: Path) -> Fst:

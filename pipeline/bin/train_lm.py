@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pipeline.bin.make_grammar import transcripts
 from pipeline.config import LmOptions
-from pipeline.graph.text import read_sentences
+from pipeline.graph.text import read_sentences, transcripts
 from pipeline.hmm.lang import Lang
 from pipeline.io.errors import UserError, run
 from pipeline.io.options import parse_options

@@ -20,6 +20,7 @@ from pipeline.decode.inputs import SearchGraph
 from pipeline.io.atomic import write_json
 from pipeline.io.errors import UserError
 from pipeline.io.options import validate_options
+from pipeline.io.versions import check_format
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -130,11 +131,7 @@ def open_model(folder: Path) -> ModelDirectory:
         raise UserError(f"{folder}: no {MANIFEST}, so no model folder; make one with export_model")
     try:
         manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        version = manifest["format"]
-        if version != FORMAT:
-            raise UserError(
-                f"{path}: format {version}, this version reads {FORMAT}; export the model again"
-            )
+        check_format(manifest, FORMAT, path, "export the model again")
         kind, files = manifest["kind"], dict(manifest["files"])
         features, decode = manifest["features"], manifest["decode"]
         parts = {"model": MODEL_FILES[kind], "lang": LANG_FILES, "graph": GRAPH_FILES}

@@ -38,7 +38,9 @@ class NativeSearch:
         silent = graph.fst.ilabel == EPSILON
         self._loud = _arcs(graph.fst, ~silent, graph.pdf_of)
         self._silent = _arcs(graph.fst, silent, graph.pdf_of)
-        self._rank = epsilon_ranks(self._silent[0], self._silent[1])
+        source = np.repeat(np.arange(graph.fst.num_states), np.diff(self._silent[0]))
+        target = self._silent[1].astype(np.int64)
+        self._rank = epsilon_ranks(graph.fst.num_states, source, target)
         if self._rank.min(initial=0) < 0:
             raise UserError("the graph has a cycle of epsilons; check the grammar, make it again")
         self._slot = np.full(graph.fst.num_states, -1, np.int32)

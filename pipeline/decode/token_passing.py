@@ -11,15 +11,14 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from pipeline.decode.lattice_kernels import topological
+
 PRUNE_INTERVAL = 25  # frames between prunings of what cannot come into the lattice
 BEAM_DELTA = 0.5  # added to a beam that max_active made narrower
 NOTHING = -1
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
-Tokens = tuple[NDArray[np.int32], Floats]  # state, cost of each token
-Links = tuple[
-    NDArray[np.int32], NDArray[np.int32], NDArray[np.int32], Floats
-]  # from, to, arc, cost
+# Tokens are (state, cost) columns, links are (from token, to token, graph arc, cost) columns.
 Arcs = tuple[  # arcs of one kind, grouped by source
     Ints,  # (S + 1,) first
     NDArray[np.int32],  # (A,) nextstate
@@ -30,32 +29,17 @@ Arcs = tuple[  # arcs of one kind, grouped by source
 
 
 @njit(cache=True, nogil=True)
-def epsilon_ranks(first: Ints, target: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Most epsilon arcs on a way into each state: (S,); all -1 if there is a cycle (Kahn)."""
-    num_states = len(first) - 1
-    waiting = np.zeros(num_states, np.int32)
-    for state in target:
-        waiting[state] += 1
+def epsilon_ranks(num_states: int, source: Ints, target: Ints) -> NDArray[np.int32]:
+    """Most epsilon arcs on a way into each state: (S,); all -1 if there is a cycle."""
     rank = np.zeros(num_states, np.int32)
-    queue = np.empty(num_states, np.int32)
-    end = 0
-    for state in range(num_states):
-        if waiting[state] == 0:
-            queue[end] = state
-            end += 1
-    begin = 0
-    while begin < end:
-        state = queue[begin]
-        begin += 1
-        for arc in range(first[state], first[state + 1]):
-            to = target[arc]
-            rank[to] = max(rank[to], rank[state] + 1)
-            waiting[to] -= 1
-            if waiting[to] == 0:
-                queue[end] = to
-                end += 1
-    if end < num_states:
+    order, first, arcs = topological(num_states, source, target)
+    if len(order) < num_states:
         rank[:] = NOTHING
+        return rank
+    for state in order:
+        for n in range(first[state], first[state + 1]):
+            to = target[arcs[n]]
+            rank[to] = max(rank[to], rank[state] + 1)
     return rank
 
 

@@ -1,4 +1,4 @@
-"""Text for language models: one sentence a line, plain or gzipped."""
+"""Text for language models: one sentence a line, plain or gzipped, or a set's transcripts."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.io.errors import UserError
+from pipeline.io.json_lines import read_json_lines
 
 
 def read_sentences(path: Path) -> Iterator[list[str]]:
@@ -26,3 +27,9 @@ def read_sentences(path: Path) -> Iterator[list[str]]:
                     yield words
     except (EOFError, gzip.BadGzipFile):
         raise UserError(f"{path}: damaged gzip file; make it again") from None
+
+
+def transcripts(cuts: Path) -> Iterator[list[str]]:
+    """Words of each utterance of a cuts.jsonl.gz."""
+    for cut in read_json_lines(cuts):
+        yield cut["supervisions"][0]["text"].split()

@@ -13,6 +13,7 @@ from pipeline.hmm.transition_model import TransitionModel
 from pipeline.hmm.tree import ContextDependency
 from pipeline.io.atomic import write_json
 from pipeline.io.errors import UserError
+from pipeline.io.versions import check_format
 
 FORMAT = 1
 
@@ -56,10 +57,7 @@ class Hmm:
         """
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
-            if data["format"] != FORMAT:
-                raise UserError(
-                    f"{path}: format {data['format']}, this version reads {FORMAT}; retrain"
-                )
+            check_format(data, FORMAT, path, "retrain")
             topology = Topology.from_json(data["topology"])
             tree = ContextDependency.from_json(data["tree"])
             log_prob = np.concatenate(([0.0], np.array(data["log_prob"], np.float64)))

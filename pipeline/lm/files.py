@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save
 from pipeline.config import LmOptions
 from pipeline.io.atomic import write_bytes, write_json
 from pipeline.io.errors import UserError
+from pipeline.io.versions import check_format
 from pipeline.lm.model import LstmLm
 
 FORMAT = 1
@@ -42,10 +43,7 @@ def load_lm(directory: Path) -> LstmLm:
     path = directory / "model.json"
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        if data["format"] != FORMAT:
-            raise UserError(
-                f"{path}: format {data['format']}, this version reads {FORMAT}; retrain"
-            )
+        check_format(data, FORMAT, path, "retrain")
         options = LmOptions.model_validate(data["options"])
         model = LstmLm(options, data["words"], data["unknown_word"])
         model.load_state_dict(load_file(directory / "model.safetensors"))

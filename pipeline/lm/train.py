@@ -166,11 +166,13 @@ def train_lm(
         checkpoint_now()
         reporter.message(_epoch_line(state.epochs, options.num_epochs))
 
-    training: dict[str, Any] = {"seed": seed, "held_out": asdict(perplexity(model, held_out))}
-    reporter.message(f"held out: {perplexity(model, held_out)}")
-    if test is not None:
-        training["test"] = asdict(perplexity(model, test))
-        reporter.message(f"{options.test_file}: {perplexity(model, test)}")
+    training: dict[str, Any] = {"seed": seed}
+    texts = {"held_out": ("held out", held_out), "test": (options.test_file, test)}
+    for key, (name, text) in texts.items():
+        if text is not None:
+            found = perplexity(model, text)
+            training[key] = asdict(found)
+            reporter.message(f"{name}: {found}")
     write_bytes(output_dir / "steps.jsonl", steps.close())
     write_json_lines(output_dir / "log.jsonl", state.epochs)
     save_lm(output_dir, model, training)

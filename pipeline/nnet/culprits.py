@@ -23,6 +23,7 @@ from pipeline.config import ClippingOptions, NetworkOptions, TrainOptions
 from pipeline.io.atomic import write_bytes, write_json
 from pipeline.io.errors import UserError
 from pipeline.io.options import validate_options
+from pipeline.io.versions import check_format
 from pipeline.nnet.batches import IGNORED, Batch
 from pipeline.nnet.clipping import ClippingStatistics
 from pipeline.nnet.clipping.base import layer_of, tensor_norms, total_norm
@@ -208,8 +209,7 @@ def load_step(folder: Path) -> SavedStep:
     model = load_model(folder)
     try:
         about = json.loads(path.read_text(encoding="utf-8"))
-        if about["format"] != FORMAT:
-            raise UserError(f"{path}: format {about['format']}, this version reads {FORMAT}")
+        check_format(about, FORMAT, path)
         training = validate_options(TrainOptions, about["options"]["training"], str(path))
         clipping = validate_options(ClippingOptions, about["options"]["clipping"], str(path))
         tensors = load_file(folder / "batch.safetensors")

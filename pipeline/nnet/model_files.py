@@ -16,6 +16,7 @@ from torch import Tensor
 from pipeline.config import ModelOptions
 from pipeline.io.atomic import write_bytes, write_json
 from pipeline.io.errors import UserError
+from pipeline.io.versions import check_format
 from pipeline.nnet.compression.sparse import pack_sparse, unpack_sparse
 from pipeline.nnet.int8 import quantize
 from pipeline.nnet.model import AcousticModel
@@ -74,10 +75,7 @@ def load_model(directory: Path) -> HybridModel:
     path = directory / "model.json"
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        if data["format"] != FORMAT:
-            raise UserError(
-                f"{path}: format {data['format']}, this version reads {FORMAT}; retrain"
-            )
+        check_format(data, FORMAT, path, "retrain")
         options = ModelOptions.model_validate(data["model"])
         network = AcousticModel(options, data["feature_dim"], data["num_pdfs"])
         if data.get("weights") == "int8":

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pipeline.config import VocoderOptions
 from pipeline.io.atomic import write_json
 from pipeline.io.errors import UserError
+from pipeline.io.versions import check_format
 from pipeline.nnet.model import AcousticModel
 from pipeline.nnet.model_files import load_model
 from pipeline.synthesis.durations import DurationModel
@@ -95,8 +96,7 @@ class VoiceDescription:
         path = folder / FILE_NAME
         try:
             data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            if data["format"] != FORMAT:
-                raise UserError(f"{path}: format {data['format']}, this version reads {FORMAT}")
+            check_format(data, FORMAT, path)
             options = VocoderOptions.model_validate(data["vocoder"])
             return cls(
                 Vocoder(data["sampling_rate"], options),

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.decode.inputs import SearchGraph, Utterance
+from pipeline.decode.options import SearchOptions
 from pipeline.graph.fst import from_tuples
 from pipeline.graph.openfst import write_fst
 from pipeline.io.symbols import SymbolTable
@@ -16,6 +17,13 @@ from pipeline.io.symbols import SymbolTable
 NUM_PDFS = 4
 PDF_OF = np.array([-1, 0, 0, 1, 1, 2, 2, 3, 3, 0], np.int32)  # two transition-ids and more a pdf
 WORDS = SymbolTable(["a", "b", "c"])
+WIDE = SearchOptions(  # beams that prune nothing of these graphs
+    beam=500.0,
+    lattice_beam=500.0,
+    lm_weight=2.0,
+    lm_weights=(1.5, 2.0, 3.0),
+    insertion_penalties=(0.0, 0.7),
+)
 Best = dict[int, tuple[float, tuple[int, ...]]]  # state -> (least cost, words)
 
 

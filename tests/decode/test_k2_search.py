@@ -16,22 +16,15 @@ from pipeline.decode.best_path import best_paths
 from pipeline.decode.inputs import SearchGraph, Utterance
 from pipeline.decode.k2_environment import k2_python
 from pipeline.decode.kaldi_search import KaldiSearch
-from pipeline.decode.options import SearchOptions, Setting
+from pipeline.decode.options import Setting
 from pipeline.decode.word_lattice import word_lattices
 from pipeline.io.archive import write_matrices
-from tests.decode.brute_force import random_graph, random_utterances, save_graph, viterbi
+from tests.decode.brute_force import WIDE, random_graph, random_utterances, save_graph, viterbi
 from tests.decode.paths import path_costs
 
 ROOT = Path(__file__).parents[2]
 NUM_GRAPHS = 80
 BEAM = 0.5  # narrow, so that word lattices have few sentences
-WIDE = SearchOptions(
-    beam=500.0,
-    lattice_beam=500.0,
-    lm_weight=2.0,
-    lm_weights=(1.5, 2.0, 3.0),
-    insertion_penalties=(0.0, 0.7),
-)
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,16 +11,9 @@ from hypothesis import strategies as st
 
 from pipeline.decode.best_path import best_paths
 from pipeline.decode.kaldi_search import KaldiSearch
-from pipeline.decode.options import SearchOptions
-from tests.decode.brute_force import random_graph, random_utterances, viterbi
+from tests.decode.brute_force import WIDE, random_graph, random_utterances, viterbi
 
-WIDE = SearchOptions(
-    beam=1000.0,
-    lattice_beam=1000.0,
-    lm_weight=2.0,
-    lm_weights=(1.5, 2.0, 3.0),
-    insertion_penalties=(0.0, 0.7),
-)
+WIDER = replace(WIDE, beam=1000.0, lattice_beam=1000.0)
 
 
 @settings(max_examples=60, deadline=None)
@@ -26,12 +21,12 @@ WIDE = SearchOptions(
 def test_best_paths_are_those_of_viterbi_at_every_setting(seed: int) -> None:
     graph = random_graph(seed)
     utterances = random_utterances(seed, 3)
-    batch = KaldiSearch(graph, WIDE).decode(utterances)
-    paths = iter(best_paths(batch, WIDE.settings))
+    batch = KaldiSearch(graph, WIDER).decode(utterances)
+    paths = iter(best_paths(batch, WIDER.settings))
     for utterance, reached in zip(utterances, batch.reached_final, strict=True):
-        whole, _ = viterbi(graph, utterance.log_likes, WIDE.lm_weight)
+        whole, _ = viterbi(graph, utterance.log_likes, WIDER.lm_weight)
         assert reached == np.isfinite(whole)
-        for setting in WIDE.settings:
+        for setting in WIDER.settings:
             path = next(paths)
             cost, _ = viterbi(
                 graph,
@@ -50,9 +45,9 @@ def test_best_paths_are_those_of_viterbi_at_every_setting(seed: int) -> None:
 def test_alignment_has_a_transition_a_frame_and_its_costs(seed: int) -> None:
     graph = random_graph(seed)
     utterances = random_utterances(seed, 2)
-    batch = KaldiSearch(graph, WIDE).decode(utterances)
+    batch = KaldiSearch(graph, WIDER).decode(utterances)
     likes = {u.utterance_id: u.log_likes for u in utterances}
-    for path in best_paths(batch, WIDE.settings):
+    for path in best_paths(batch, WIDER.settings):
         ids = batch.transition_id[path.arcs]
         ids = ids[ids > 0]
         if not len(ids):

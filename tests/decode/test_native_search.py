@@ -11,13 +11,13 @@ from pipeline.decode.best_path import best_paths
 from pipeline.decode.inputs import SearchGraph, Utterance
 from pipeline.decode.kaldi_search import KaldiSearch
 from pipeline.decode.native_search import NativeSearch
-from pipeline.decode.options import SearchOptions
 from pipeline.decode.word_lattice import word_lattices
 from pipeline.graph.fst import from_tuples
 from pipeline.io.errors import UserError
 from tests.decode.brute_force import (
     NUM_PDFS,
     PDF_OF,
+    WIDE,
     WORDS,
     random_graph,
     random_utterances,
@@ -27,13 +27,6 @@ from tests.decode.paths import path_costs
 
 NUM_GRAPHS = 150
 BEAM = 0.5
-WIDE = SearchOptions(
-    beam=500.0,
-    lattice_beam=500.0,
-    lm_weight=2.0,
-    lm_weights=(1.5, 2.0, 3.0),
-    insertion_penalties=(0.0, 0.7),
-)
 
 
 def test_best_paths_are_those_of_viterbi_at_every_setting() -> None:

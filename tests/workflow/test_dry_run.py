@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from pipeline.workflow import (
-    REPOSITORY,
     known_recipes,
     load_recipe,
-    program_environment,
     stage_files,
     stage_rules,
 )
+from tests.workflow.snakemake_program import run_snakemake
 
 
 def dry_run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Snakemake in an empty folder."""
-    return subprocess.run(
-        [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile"), "-n",
-         *arguments],
-        cwd=folder,
-        env={**os.environ, **program_environment(os.environ, conda=False)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )  # fmt: skip
+    return run_snakemake(folder, "-n", *arguments)
 
 
 @pytest.mark.parametrize("recipe", known_recipes())

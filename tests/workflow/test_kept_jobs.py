@@ -19,7 +19,8 @@ from pipeline.cli.dag import ask_snakemake, read_jobs
 from pipeline.cli.job_state import JobState
 from pipeline.cli.kept_jobs import KeptJobs
 from pipeline.config import Config
-from pipeline.workflow import REPOSITORY, program_environment
+from pipeline.workflow import program_environment
+from tests.workflow.snakemake_program import run_snakemake
 
 SMALL = ["models=[mono]", "decode.decoders=[kaldi]"]
 MEAN = "exp/demo/official/data/train/cmvn.ark"
@@ -55,16 +56,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for file in job.outputs:
                 Path(file).parent.mkdir(parents=True, exist_ok=True)
                 Path(file).write_text(file)
-    snakefile = str(REPOSITORY / "Snakefile")
-    done = subprocess.run(
-        [sys.executable, "-m", "snakemake", "until_mono", "--touch", "--forceall", "--cores", "2",
-         "--snakefile", snakefile, "--config", "recipe=demo", "models=[mono]",
-         'decode={"decoders": ["kaldi"]}'],
-        cwd=folder,
-        env={**os.environ, **program_environment(os.environ, conda=False)},
-        capture_output=True,
-        text=True,
-        check=False,
+    done = run_snakemake(
+        folder, "until_mono", "--touch", "--forceall", "--cores", "2", "--config", "recipe=demo",
+        "models=[mono]", 'decode={"decoders": ["kaldi"]}'
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return folder
