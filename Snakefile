@@ -2,6 +2,7 @@
 # Every other key of --config changes the recipe's configuration: 'nnet={"lstm": {"prior_scale": 0.8}}'.
 import gc
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from pipeline.workflow import (
     files_until,
     found_files,
     gmm_files,
+    GRAMMAR_USES,
     grammar_file,
     corpus_text,
     grammar_options,
@@ -29,10 +31,15 @@ from pipeline.workflow import (
     graph_lang,
     hmm_of,
     lang_files,
+    lm_file,
+    lm_files,
+    lm_options,
+    lm_sources,
     load_recipe,
     nnet_alignment_files,
     nnet_files,
     program_environment,
+    rescoring_files,
     search_files,
     stage_files,
     start_arguments,
@@ -80,7 +87,8 @@ wildcard_constraints:
     rung=any_of(RECIPE.gmm),
     net=any_of(RECIPE.nnet),
     model=any_of([*RECIPE.gmm, *RECIPE.nnet]),
-    grammar=any_of(RECIPE.grammars),
+    grammar=any_of(RECIPE.scored_grammars),
+    lm=any_of(RECIPE.lms),
     decoder=any_of(RECIPE.decode.decoders),
 
 
@@ -108,8 +116,10 @@ include: "pipeline/rules/align.smk"
 include: "pipeline/rules/nnet.smk"
 include: "pipeline/rules/whole_word.smk"
 include: "pipeline/rules/graph.smk"
+include: "pipeline/rules/lm.smk"
 include: "pipeline/rules/synthesis.smk"
 include: "pipeline/rules/decode.smk"
+include: "pipeline/rules/rescore.smk"
 include: "pipeline/rules/score.smk"
 include: "pipeline/rules/report.smk"
 

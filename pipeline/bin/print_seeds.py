@@ -23,7 +23,7 @@ def main(arguments: list[str] | None = None) -> None:
     if not args.results.is_file():
         raise UserError(f"{args.results}: no such file; run pipeline.bin.run_seeds")
     results = [row for row in read_json_lines(args.results) if "network" in row]
-    for grammar in config.grammars:
+    for grammar in config.searched_grammars:
         rows = network_rows(config, results, grammar, splits)
         if not rows:
             raise UserError(f"{args.results}: no network has results of {', '.join(splits)}")

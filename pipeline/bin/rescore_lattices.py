@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.config import DecodeOptions
-from pipeline.decode.n_best import WordLattice, n_best
+from pipeline.decode.best_sentences import best_sentences
+from pipeline.decode.n_best import WordLattice
 from pipeline.decode.options import Setting
 from pipeline.decode.rescoring import WalkedGrammar, hypothesis_line, rescore
 from pipeline.graph.openfst import read_fst
@@ -34,26 +36,32 @@ def main(arguments: list[str] | None = None) -> None:
     words = SymbolTable.read(args.words)
     old, new = (WalkedGrammar.of(read_fst(p), words, str(p)) for p in (args.old, args.new))
     settings = [Setting(*setting) for setting in grid_settings(options)]
-    lattices: list[WordLattice] = []
-    hypotheses = []
-    for lattice in read_json_lines(args.lattices):
-        rescored = rescore(lattice, old, new)
-        if rescored is None:
-            print(
-                f"warning: {lattice['utterance_id']}: no sentence of its lattice can be said in "
-                f"{args.new}; it is left out",
-                file=sys.stderr,
-            )
-            continue
-        lattices.append(rescored)
-        for setting in settings:
-            (best,) = n_best(rescored, 1, setting.lm_weight, setting.insertion_penalty)
-            hypotheses.append(hypothesis_line(rescored, setting, best))
-    if not lattices:
-        raise UserError(f"{args.lattices}: nothing could be rescored; see the warnings")
-    write_json_lines(args.output_dir / "lattices.jsonl.gz", lattices)
+    hypotheses: list[dict[str, object]] = []
+
+    def rescored() -> Iterator[WordLattice]:
+        """One after the other: of a large set they would fill the memory."""
+        for lattice in read_json_lines(args.lattices):
+            found = rescore(lattice, old, new)
+            if found is None:
+                print(
+                    f"warning: {lattice['utterance_id']}: no sentence of its lattice can be said "
+                    f"in {args.new}; it is left out",
+                    file=sys.stderr,
+                )
+                continue
+            best = best_sentences(found, settings)
+            pairs = zip(settings, best, strict=True)
+            hypotheses.extend(hypothesis_line(found, setting, b) for setting, b in pairs)
+            yield found
+        if not hypotheses:
+            raise UserError(f"{args.lattices}: nothing could be rescored; see the warnings")
+
+    write_json_lines(args.output_dir / "lattices.jsonl.gz", rescored())
     write_json_lines(args.output_dir / "hypotheses.jsonl", hypotheses)
-    print(f"{args.output_dir}: {len(lattices)} utterances rescored", file=sys.stderr)
+    print(
+        f"{args.output_dir}: {len(hypotheses) // len(settings)} utterances rescored",
+        file=sys.stderr,
+    )
 
 
 if __name__ == "__main__":

@@ -13,7 +13,13 @@ from pipeline.config.compression import (
     TransferOptions,
 )
 from pipeline.config.data import CorpusOptions, LangOptions, MfccOptions
-from pipeline.config.decode import CORPUS_TEXT, DecodeOptions, GrammarOptions, GraphOptions
+from pipeline.config.decode import (
+    CORPUS_TEXT,
+    DecodeOptions,
+    GrammarOptions,
+    GraphOptions,
+    RescoringOptions,
+)
 from pipeline.config.gmm import AlignOptions, GmmOptions
 from pipeline.config.lm import LmOptions
 from pipeline.config.load import load_config, merge
@@ -54,6 +60,7 @@ __all__ = [
     "Options",
     "PruneOptions",
     "QuantizeOptions",
+    "RescoringOptions",
     "SequenceOptions",
     "SynthesisOptions",
     "TrainOptions",

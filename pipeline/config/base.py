@@ -15,9 +15,10 @@ Warp = Annotated[float, Field(ge=0.7, le=1.4)]  # of the frequency axis; 1 leave
 
 # Stages that are not a GMM rung or a network, and all folders beside theirs in a split's folder.
 STAGE_NAMES = (
-    *("data", "features", "lang", "align", "whole_word", "graph", "decode", "score", "report"),
+    *("data", "features", "lang", "align", "whole_word", "graph", "lm"),
+    *("decode", "rescore", "score", "report"),
 )
-SPLIT_FOLDERS = (*STAGE_NAMES, "grammars")
+SPLIT_FOLDERS = (*STAGE_NAMES, "grammars", "lms")
 # Beside the splits' folders.
 RUN_FOLDERS = ("data", "features", "lang", "logs", "benchmarks", "report")
 

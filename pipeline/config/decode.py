@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from pipeline.config.base import Count, Name, Options, Positive
+from pipeline.config.base import Count, Fraction, Name, Options, Positive
 
 CORPUS_TEXT = "corpus"
 
@@ -28,6 +28,9 @@ class GrammarOptions(Options):
     prune: Annotated[float, Field(ge=0, lt=1)] = 0.0
     min_counts: tuple[Count, ...] = ()  # ... or that occur less often: of 2-grams, 3-grams, ...
     test_file: str | None = None  # text whose perplexity the log says
+    # A grammar of the search, or one before this that rescores: its lattices are rescored with
+    # this one, for which no graph is made. Null: it is one of the search.
+    rescores: Name | None = None
 
     @model_validator(mode="after")
     def _fits_type(self) -> GrammarOptions:
@@ -51,6 +54,15 @@ class GrammarOptions(Options):
     def needs_transcripts(self) -> bool:
         """Whether it is estimated from a split's training set, and so another in each split."""
         return self.type == "ngram" and self.file is None
+
+
+class RescoringOptions(Options):
+    """Best sentences of lattices, with a language model beside the grammar."""
+
+    lattices: Name  # the grammar of their search or rescoring
+    lm: Name  # one of `lms`
+    weight: Fraction = 0.5  # of its probabilities; the rest is the grammar's
+    n_best: Count = 100  # sentences of each lattice
 
 
 class GraphOptions(Options):

@@ -14,7 +14,9 @@ class LmOptions(Options):
     """An LSTM language model of the lang's words, and its training. A sentence is a sequence."""
 
     type: Literal["lstm"] = "lstm"
-    text: str | None = None  # a file, one sentence a line; null: a training set's transcripts
+    # A file, one sentence a line; corpus: the text that comes with the corpus; null: the
+    # transcripts of each split's training set.
+    text: str | None = None
     test_file: str | None = None  # text whose perplexity the log and model.json say
     embedding_dim: Count = 256
     hidden_dim: Count = 256
@@ -39,3 +41,8 @@ class LmOptions(Options):
         if self.clipping.loss_tau is not None:
             raise ValueError("'clipping.loss_tau' is for acoustic models; remove it")
         return self
+
+    @property
+    def needs_transcripts(self) -> bool:
+        """Whether it is learned from a split's training set, and so another in each split."""
+        return self.text is None

@@ -8,9 +8,15 @@ from pydantic import Field, model_validator
 
 from pipeline.config.base import RUN_FOLDERS, SPLIT_FOLDERS, Name, Options
 from pipeline.config.data import CorpusOptions, LangOptions, MfccOptions
-from pipeline.config.decode import DecodeOptions, GrammarOptions, GraphOptions
+from pipeline.config.decode import (
+    DecodeOptions,
+    GrammarOptions,
+    GraphOptions,
+    RescoringOptions,
+)
 from pipeline.config.gmm import AlignOptions, GmmOptions
 from pipeline.config.inheritance import inherit, smaller_model
+from pipeline.config.lm import LmOptions
 from pipeline.config.network import NetworkOptions, NnetOptions, WholeWordOptions
 from pipeline.config.synthesis import SynthesisOptions
 
@@ -38,6 +44,9 @@ class Config(Options):
     synthesis: dict[Name, SynthesisOptions] = Field(default_factory=dict, exclude_if=_is_empty)
     grammars: dict[Name, GrammarOptions] = Field(default_factory=dict)
     graph: GraphOptions = GraphOptions()
+    lms: dict[Name, LmOptions] = Field(default_factory=dict, exclude_if=_is_empty)
+    # name -> options; stands among the grammars of the tables
+    rescoring: dict[Name, RescoringOptions] = Field(default_factory=dict, exclude_if=_is_empty)
     decode: DecodeOptions = DecodeOptions()
     models: tuple[Name, ...] | None = None  # which are decoded; default: every rung and network
 
@@ -76,6 +85,26 @@ class Config(Options):
             raise ValueError("grammars: at least one, for the search")
         if self.grammars and not self.gmm:
             raise ValueError("grammars: nothing is decoded without a section gmm; remove them")
+        return self
+
+    @model_validator(mode="after")
+    def _rescored(self) -> Config:
+        earlier: list[str] = []
+        for name, grammar in self.grammars.items():
+            if grammar.rescores is not None and grammar.rescores not in earlier:
+                raise ValueError(
+                    f"grammars.{name}.rescores: must name an earlier grammar, one of {earlier}"
+                )
+            earlier.append(name)
+        for name, options in self.rescoring.items():
+            if name in self.grammars:
+                raise ValueError(f"rescoring.{name}: the name is taken by a grammar")
+            if options.lattices not in self.grammars:
+                raise ValueError(f"rescoring.{name}.lattices: no grammar '{options.lattices}'")
+            if options.lm not in self.lms:
+                raise ValueError(f"rescoring.{name}.lm: no language model '{options.lm}' in lms")
+        if self.lms and not self.gmm:
+            raise ValueError("lms: nothing is decoded without a section gmm; remove them")
         return self
 
     @model_validator(mode="after")
@@ -158,8 +187,8 @@ class Config(Options):
                 f"{key}.judge.model: {judge.model} has fmllr features, which one "
                 "utterance alone does not give; choose another"
             )
-        if judge.grammar not in self.grammars:
-            raise ValueError(f"{key}.judge.grammar: no grammar '{judge.grammar}'")
+        if judge.grammar not in self.searched_grammars:
+            raise ValueError(f"{key}.judge.grammar: no search has a grammar '{judge.grammar}'")
         if judge.min_words > judge.max_words:
             raise ValueError(f"{key}.judge: min_words is above max_words")
 
@@ -219,6 +248,16 @@ class Config(Options):
         """Folders of the networks that are trained, those that are not hybrid last."""
         whole_word = () if self.whole_word is None else ("whole_word",)
         return (*self.nnet, *self.synthesis, *whole_word)
+
+    @property
+    def searched_grammars(self) -> tuple[str, ...]:
+        """Grammars with a graph; the others rescore lattices."""
+        return tuple(name for name, grammar in self.grammars.items() if grammar.rescores is None)
+
+    @property
+    def scored_grammars(self) -> tuple[str, ...]:
+        """Names in the tables: grammars, then rescorings with a language model."""
+        return (*self.grammars, *self.rescoring)
 
     def network(self, name: str) -> NetworkOptions:
         """Options of one of `trained_networks`.

@@ -70,7 +70,7 @@ def _lines(path: Path) -> list[Row]:
 
 def _read_scores(root: Path, config: Config) -> Iterator[tuple[SystemKey, Row]]:
     for split in config.splits:
-        for grammar in config.grammars:
+        for grammar in config.scored_grammars:
             for model in config.decoded_models:
                 for decoder in config.decode.decoders:
                     path = root / split / "decode" / model / grammar / decoder / "wer.json"

@@ -158,6 +158,8 @@ rule decode_kaldi:
         f"{ROOT}/logs/{{split}}/decode/{{model}}_{{grammar}}_kaldi{NUMBER}.log",
     benchmark:
         f"{ROOT}/benchmarks/{{split}}/decode/{{model}}_{{grammar}}_kaldi{NUMBER}.tsv"
+    wildcard_constraints:
+        grammar=any_of(RECIPE.searched_grammars),
     conda:
         "../../environment.yml"
     threads: 1
@@ -211,6 +213,8 @@ rule decode_k2:
         f"{ROOT}/logs/{{split}}/decode/{{model}}_{{grammar}}_k2{NUMBER}.log",
     benchmark:
         f"{ROOT}/benchmarks/{{split}}/decode/{{model}}_{{grammar}}_k2{NUMBER}.tsv"
+    wildcard_constraints:
+        grammar=any_of(RECIPE.searched_grammars),
     conda:
         "../envs/k2.yaml"
     threads: 1
@@ -242,6 +246,8 @@ if RECIPE.decode.num_shards > 1:
             f"{ROOT}/logs/{{split}}/decode/{{model}}_{{grammar}}_{{decoder}}.log",
         benchmark:
             f"{ROOT}/benchmarks/{{split}}/decode/{{model}}_{{grammar}}_{{decoder}}.tsv"
+        wildcard_constraints:
+            grammar=any_of(RECIPE.searched_grammars),
         conda:
             "../../environment.yml"
         threads: 1

@@ -44,7 +44,9 @@ rule make_grammar:
         runtime=30,
     params:
         lang_dir=subpath(input.lang, parent=True),
-        options=lambda wildcards: to_json(grammar_options(RECIPE, wildcards.grammar)),
+        options=lambda wildcards: to_json(
+            grammar_options(RECIPE, wildcards.grammar), exclude=GRAMMAR_USES
+        ),
         code=CODE.of("pipeline.bin.make_grammar"),
     shell:
         "python -m pipeline.bin.make_grammar --lang {params.lang_dir:q}"
@@ -70,7 +72,9 @@ rule make_split_grammar:
         runtime=30,
     params:
         lang_dir=subpath(input.lang, parent=True),
-        options=lambda wildcards: to_json(grammar_options(RECIPE, wildcards.grammar)),
+        options=lambda wildcards: to_json(
+            grammar_options(RECIPE, wildcards.grammar), exclude=GRAMMAR_USES
+        ),
         code=CODE.of("pipeline.bin.make_grammar"),
     shell:
         "python -m pipeline.bin.make_grammar --lang {params.lang_dir:q}"

@@ -21,16 +21,7 @@ rule score:
         mem_mb=1000,
         runtime=30,
     params:
-        options=to_json(
-            RECIPE.decode,
-            include=[
-                "lm_weight",
-                "insertion_penalty",
-                "lm_weights",
-                "insertion_penalties",
-                "count_as",
-            ],
-        ),
+        options=to_json(RECIPE.decode, [*WEIGHTS, "count_as"]),
         seed=RECIPE.seed,
         tuning=lambda wildcards, input: tuning_arguments(input),
         output_dir=subpath(output.wer, parent=True),

@@ -65,7 +65,7 @@ def read_inputs(config: Config, split: str) -> Inputs:
         grammar: SearchGraph.read(
             folder / "graph" / rung / grammar / "HCLG.fst", root / "lang/words.txt"
         )
-        for grammar in config.grammars
+        for grammar in config.searched_grammars
     }
     return Inputs(training, hmm.num_pdfs, sets[1], graphs)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import CORPUS_TEXT, Config, GrammarOptions
+from pipeline.config import Config
 
 
 def gmm_files(root: str) -> dict[str, str]:
@@ -40,33 +40,6 @@ def lang_files(folder: str) -> dict[str, str]:
         "words": f"{folder}/words.txt",
         "lexicon": f"{folder}/lexicon.txt",
     }
-
-
-def grammar_file(config: Config, split: str, grammar: str) -> str:
-    """G of a grammar, one for all splits unless it is estimated from each one's transcripts."""
-    per_split = config.grammars[grammar].needs_transcripts
-    folder = f"{config.root}/{split}" if per_split else f"{config.root}/lang"
-    return f"{folder}/grammars/{grammar}/G.fst"
-
-
-def corpus_text(config: Config) -> dict[str, str]:
-    """The corpus's own text, if a grammar is estimated from it."""
-    wanted = any(grammar.file == CORPUS_TEXT for grammar in config.grammars.values())
-    return {"text": f"{config.root}/data/text.txt"} if wanted else {}
-
-
-def grammar_options(config: Config, grammar: str) -> GrammarOptions:
-    """The options with the place of the corpus's text in them."""
-    options = config.grammars[grammar]
-    if options.file != CORPUS_TEXT:
-        return options
-    return options.model_copy(update={"file": corpus_text(config)["text"]})
-
-
-def grammar_sources(config: Config, grammar: str) -> list[str]:
-    """Files that a grammar is read or estimated from, so that a change of one makes it anew."""
-    options = grammar_options(config, grammar)
-    return [file for file in (options.file, options.test_file) if file is not None]
 
 
 def graph_lang(config: Config, split: str) -> dict[str, str]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from pipeline.config import Config
-from pipeline.workflow.files import grammar_file, loglikes
+from collections.abc import Iterable
+
+from pipeline.config import Config, GrammarOptions, LmOptions
+from pipeline.workflow.files import loglikes
+from pipeline.workflow.language_models import grammar_file, lm_file
 
 # Stages: what a user calls the parts of a run. A rung and a network are a stage each, and their
 # alignments one more.
@@ -39,7 +42,14 @@ def stage_files(config: Config) -> dict[str, list[str]]:
     searches = [
         f"{folder}/decode/{model}/{grammar}/{decoder}"
         for folder, model in cells
-        for grammar in config.grammars
+        for grammar in config.searched_grammars
+        for decoder in config.decode.decoders
+    ]
+    rescorings = [
+        f"{folder}/decode/{model}/{grammar}/{decoder}"
+        for folder, model in cells
+        for grammar in config.scored_grammars
+        if grammar not in config.searched_grammars
         for decoder in config.decode.decoders
     ]
     stages = {
@@ -82,9 +92,14 @@ def stage_files(config: Config) -> dict[str, list[str]]:
             *(
                 f"{folder}/graph/{model}/{grammar}/HCLG.fst"
                 for folder, model in cells
-                for grammar in config.grammars
+                for grammar in config.searched_grammars
             ),
         ],
+        "lm": list(
+            dict.fromkeys(
+                lm_file(config, split, lm) for lm in config.lms for split in config.splits
+            )
+        ),
         **{
             voice: [
                 f"{f}/{voice}/{name}" for f in folders for name in ("model.json", "results.json")
@@ -95,12 +110,13 @@ def stage_files(config: Config) -> dict[str, list[str]]:
             *dict.fromkeys(
                 loglikes(config, folder, model, grammar)
                 for folder, model in cells
-                for grammar in config.grammars
+                for grammar in config.searched_grammars
             ),
             *(f"{search}/hypotheses.jsonl" for search in searches),
         ],
+        "rescore": [f"{rescoring}/hypotheses.jsonl" for rescoring in rescorings],
         "score": [
-            *(f"{search}/wer.json" for search in searches),
+            *(f"{cell}/wer.json" for cell in (*searches, *rescorings)),
             *(f"{f}/{net}/wer_by_epoch.json" for f in folders for net in config.wer_epoch_networks),
         ],
         "report": [f"{root}/report/index.html"],
@@ -122,6 +138,14 @@ def _network_stages(config: Config, folders: list[str]) -> dict[str, list[str]]:
                 for name in ("transition_ids.scp", "words.ctm")
             ]
     return stages
+
+
+def _made_by(
+    common: str, per_split: str, models: Iterable[GrammarOptions | LmOptions]
+) -> list[str]:
+    """Rules of grammars or language models: one for all splits, and one of each split's own."""
+    own = [model.needs_transcripts for model in models]
+    return [*([common] if not all(own) else []), *([per_split] if any(own) else [])]
 
 
 def files_until(config: Config, stage: str) -> list[str]:
@@ -146,12 +170,17 @@ def stage_rules(config: Config, stage: str) -> list[str]:
     if stage == "align":
         return [f"{verb}_{rung}" for rung in config.gmm for verb in ("align", "export")]
     if stage == "graph":
-        per_split = [grammar.needs_transcripts for grammar in config.grammars.values()]
         return [
-            *(["make_grammar"] if not all(per_split) else []),
-            *(["make_split_grammar"] if any(per_split) else []),
+            *_made_by("make_grammar", "make_split_grammar", config.grammars.values()),
             *(["estimate_pronunciations"] if config.graph.pronunciations is not None else []),
             *STAGE_RULES[stage],
+        ]
+    if stage == "lm":
+        return _made_by("train_lm", "train_split_lm", config.lms.values())
+    if stage == "rescore":
+        return [
+            *(["rescore_lattices"] if set(config.grammars) - set(config.searched_grammars) else []),
+            *(["rescore_n_best"] if config.rescoring else []),
         ]
     if stage == "decode":
         searches = {f"decode_{name}" for name in ("kaldi", "native", "k2")}
