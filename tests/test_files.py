@@ -43,7 +43,7 @@ def test_no_file_is_a_drawer_for_everything() -> None:
 def test_no_rule_runs_python_inside_snakemake() -> None:
     rules = [ROOT / "Snakefile", *sorted((ROOT / "pipeline/rules").glob("*.smk"))]
     rules += sorted((ROOT / "recipes").glob("*/Snakefile"))
-    assert len(rules) == 14
+    assert len(rules) > 14
     for path in rules:
         text = path.read_text(encoding="utf-8")
         assert "run:" not in text.split()
