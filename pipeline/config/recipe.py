@@ -188,7 +188,7 @@ class Config(Options):
                 "utterance alone does not give; choose another"
             )
         if judge.grammar not in self.searched_grammars:
-            raise ValueError(f"{key}.judge.grammar: no search has a grammar '{judge.grammar}'")
+            raise ValueError(f"{key}.judge.grammar: no grammar '{judge.grammar}' has a graph")
         if judge.min_words > judge.max_words:
             raise ValueError(f"{key}.judge: min_words is above max_words")
 
