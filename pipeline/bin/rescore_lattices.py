@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> None:
     args = parser.parse_args(arguments)
     options = parse_options(DecodeOptions, args.options, "--options")
     words = SymbolTable.read(args.words)
-    old, new = (WalkedGrammar.of(read_fst(p), words, str(p)) for p in (args.old, args.new))
+    old, new = (WalkedGrammar(read_fst(p), words, str(p)) for p in (args.old, args.new))
     settings = [Setting(*setting) for setting in grid_settings(options)]
     hypotheses: list[dict[str, object]] = []
 

@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> None:
     lattices = list(read_json_lines(args.lattices))
     found = rescore_sentences(
         lattices,
-        WalkedGrammar.of(read_fst(args.old), words, str(args.old)),
+        WalkedGrammar(read_fst(args.old), words, str(args.old)),
         partial(word_log_probs, load_lm(args.lm)),
         args.weight,
         args.n_best,

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from pipeline.data.corpus import SETS
-from pipeline.data.split import select_cuts
+from pipeline.data.split import check_models, select_cuts
 from pipeline.io.errors import run
 from pipeline.io.json_lines import read_json_lines, write_json_lines
 
@@ -20,6 +20,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--cuts", type=Path, required=True, help="cuts.jsonl.gz of all utterances")
     parser.add_argument("--split", required=True)
     parser.add_argument("--set", choices=SETS, required=True)
+    parser.add_argument("--models-from", metavar="SPLIT", help="whose models the split has")
     parser.add_argument("--output", type=Path, required=True, help="cuts.jsonl.gz to write")
     return parser.parse_args()
 
@@ -28,6 +29,8 @@ def main() -> None:
     """Select the cuts."""
     args = arguments()
     splits = json.loads(args.splits.read_text(encoding="utf-8"))
+    if args.models_from is not None:
+        check_models(splits, args.split, args.models_from)
     cuts = select_cuts(read_json_lines(args.cuts), splits, args.split, args.set)
     write_json_lines(args.output, cuts)
     print(f"{args.split} {args.set}: {len(cuts)} utterances", file=sys.stderr)

@@ -45,7 +45,7 @@ def align(
         chosen = rung or list(config.gmm)[-1]
         if chosen not in config.gmm:
             raise ConfigError(f"--rung {chosen}: unknown; the rungs are {', '.join(config.gmm)}")
-        folders = [Path(config.root, split, chosen, "alignment") for split in config.splits]
+        folders = [Path(config.root, split, chosen, "alignment") for split in config.trained_splits]
         targets = [str(folder / name) for folder in folders for name in ALIGNMENT_FILES]
         command = snakemake_command(config, tree, files=targets)
     command += ["--cores", str(jobs or "all")]

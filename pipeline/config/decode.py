@@ -63,6 +63,7 @@ class RescoringOptions(Options):
     lm: Name  # one of `lms`
     weight: Fraction = 0.5  # of its probabilities; the rest is the grammar's
     n_best: Count = 100  # sentences of each lattice
+    models: tuple[Name, ...] | None = None  # whose lattices; default: all that are decoded
 
 
 class GraphOptions(Options):

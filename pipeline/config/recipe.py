@@ -34,6 +34,8 @@ class Config(Options):
     seed: int = 1
     corpus: CorpusOptions
     splits: Annotated[tuple[Name, ...], Field(min_length=1)]
+    # split -> the split whose models it is decoded with, and for which it trains none of its own
+    models_from: dict[Name, Name] = Field(default_factory=dict, exclude_if=_is_empty)
     features: MfccOptions = MfccOptions()
     lang: LangOptions = LangOptions()
     # rung name -> options, in the order of training; may be left out beside whole_word
@@ -75,6 +77,11 @@ class Config(Options):
                     raise ValueError(f"{key}: the name '{name}' is taken; choose another")
         if len(set(self.splits)) != len(self.splits):
             raise ValueError("splits: a name stands twice")
+        for split, other in self.models_from.items():
+            if split not in self.splits or other not in self.splits:
+                raise ValueError(f"models_from: {split}: {other}: both must be among the splits")
+            if other in self.models_from:
+                raise ValueError(f"models_from.{split}: {other} has no models of its own")
         return self
 
     @model_validator(mode="after")
@@ -103,6 +110,9 @@ class Config(Options):
                 raise ValueError(f"rescoring.{name}.lattices: no grammar '{options.lattices}'")
             if options.lm not in self.lms:
                 raise ValueError(f"rescoring.{name}.lm: no language model '{options.lm}' in lms")
+            for model in options.models or ():
+                if model not in self.decoded_models:
+                    raise ValueError(f"rescoring.{name}.models: no model '{model}' is decoded")
         if self.lms and not self.gmm:
             raise ValueError("lms: nothing is decoded without a section gmm; remove them")
         return self
@@ -250,6 +260,15 @@ class Config(Options):
         return (*self.nnet, *self.synthesis, *whole_word)
 
     @property
+    def trained_splits(self) -> tuple[str, ...]:
+        """Splits with models of their own."""
+        return tuple(split for split in self.splits if split not in self.models_from)
+
+    def models_split(self, split: str) -> str:
+        """The split whose models a split is decoded with."""
+        return self.models_from.get(split, split)
+
+    @property
     def searched_grammars(self) -> tuple[str, ...]:
         """Grammars with a graph; the others rescore lattices."""
         return tuple(name for name, grammar in self.grammars.items() if grammar.rescores is None)
@@ -258,6 +277,12 @@ class Config(Options):
     def scored_grammars(self) -> tuple[str, ...]:
         """Names in the tables: grammars, then rescorings with a language model."""
         return (*self.grammars, *self.rescoring)
+
+    def rescored_models(self, grammar: str) -> tuple[str, ...]:
+        """Models whose lattices a grammar without a graph, or a rescoring, is for."""
+        options = self.rescoring.get(grammar)
+        chosen = None if options is None else options.models
+        return self.decoded_models if chosen is None else chosen
 
     def network(self, name: str) -> NetworkOptions:
         """Options of one of `trained_networks`.

@@ -7,7 +7,6 @@ off (#0) only where it has no arc for the word, as kaldi's BackoffDeterministicO
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,58 +18,69 @@ from pipeline.io.symbols import SymbolTable
 
 BACKOFF = "#0"
 DECIMALS = 4
+NOTHING = -1
 
 
-@dataclass(frozen=True)
 class WalkedGrammar:
-    """G as a table: state and word -> cost and next state."""
+    """G as a sorted table: state and word -> cost and next state.
 
-    start: int
-    arcs: dict[tuple[int, int], tuple[float, int]]
-    backoff: dict[int, tuple[float, int]]
-    final: list[float]  # inf where a sentence cannot end
-    words: SymbolTable
+    The arcs stay arrays, since a large grammar has tens of millions; steps that were taken are
+    kept, since a set's lattices take the same ones again and again.
+    """
 
-    @classmethod
-    def of(cls, fst: Fst, words: SymbolTable, source: str = "grammar") -> WalkedGrammar:
+    def __init__(self, fst: Fst, words: SymbolTable, source: str = "grammar") -> None:
         """From G.fst.
 
         Raises:
             UserError: a state has two arcs of one word, or arcs without label.
         """
-        columns = (fst.source, fst.ilabel, fst.cost, fst.nextstate)
-        rows = zip(*(column.tolist() for column in columns), strict=True)
-        arcs: dict[tuple[int, int], tuple[float, int]] = {}
-        backoff: dict[int, tuple[float, int]] = {}
-        for state, label, cost, target in rows:
-            if label == 0 or (state, label) in arcs:
-                raise UserError(f"{source}: it is not deterministic; rescore with another grammar")
-            arcs[state, label] = (cost, target)
-            if label == words[BACKOFF]:
-                backoff[state] = (cost, target)
-        return cls(fst.start, arcs, backoff, fst.final.tolist(), words)
+        self.start = fst.start
+        self.words = words
+        self.final = fst.final
+        self._width = 1 + max(number for _, number in words.items())
+        keys = fst.source.astype(np.int64) * self._width + fst.ilabel
+        order = np.argsort(keys, kind="stable")
+        self._keys, self._arcs = keys[order], order.astype(np.int32)
+        self._cost, self._target = fst.cost, fst.nextstate
+        self._backoff = words.get(BACKOFF, NOTHING)
+        self._steps: dict[tuple[int, int], tuple[float, int] | None] = {}
+        if (fst.ilabel == 0).any() or (self._keys[1:] == self._keys[:-1]).any():
+            raise UserError(f"{source}: it is not deterministic; rescore with another grammar")
+
+    def _arc(self, state: int, label: int) -> tuple[float, int] | None:
+        """Cost and target of a state's own arc."""
+        key = state * self._width + label
+        place = int(np.searchsorted(self._keys, key))
+        if label < 0 or place == len(self._keys) or self._keys[place] != key:
+            return None
+        arc = self._arcs[place]
+        return float(self._cost[arc]), int(self._target[arc])
 
     def step(self, state: int, word: str) -> tuple[float, int] | None:
         """Cost of a word, and the state after it; None if it cannot be said here."""
-        label, total = self.words.get(word, -1), 0.0
-        assert label is not None
-        while (state, label) not in self.arcs:
-            if state not in self.backoff:
+        label = self.words.get(word, NOTHING)
+        if (state, label) not in self._steps:
+            self._steps[state, label] = self._find(state, label)
+        return self._steps[state, label]
+
+    def _find(self, state: int, label: int) -> tuple[float, int] | None:
+        total = 0.0
+        while (arc := self._arc(state, label)) is None:
+            back = self._arc(state, self._backoff)
+            if back is None:
                 return None
-            cost, state = self.backoff[state]
-            total += cost
-        cost, state = self.arcs[state, label]
-        return total + cost, state
+            total, state = total + back[0], back[1]
+        return total + arc[0], arc[1]
 
     def end(self, state: int) -> float:
         """Cost of ending the sentence."""
         total = 0.0
         while not math.isfinite(self.final[state]):
-            if state not in self.backoff:
+            back = self._arc(state, self._backoff)
+            if back is None:
                 return math.inf
-            cost, state = self.backoff[state]
-            total += cost
-        return total + self.final[state]
+            total, state = total + back[0], back[1]
+        return total + float(self.final[state])
 
     def word_costs(self, sentence: tuple[str, ...]) -> list[float]:
         """Of each word, and of the end; inf from the first word that cannot be said."""

@@ -11,8 +11,8 @@ if RECIPE.decode.num_shards > 1:
 rule nnet_loglikes:
     input:
         rules.merge_features.output.archives,
-        list(NNET.values()),
-        model=NNET["model"],
+        of_models(RECIPE, [*NNET.values()]),
+        model=of_models(RECIPE, NNET["model"]),
         cuts=f"{ROOT}/{{split}}/data/test/cuts.jsonl.gz",
         cmvn=f"{ROOT}/{{split}}/data/test/cmvn.ark",
     output:
@@ -40,8 +40,8 @@ rule nnet_loglikes:
 rule gmm_loglikes:
     input:
         rules.merge_features.output.archives,
-        list(GMM.values()),
-        hmm=GMM["hmm"],
+        of_models(RECIPE, [*GMM.values()]),
+        hmm=of_models(RECIPE, GMM["hmm"]),
         cuts=f"{ROOT}/{{split}}/data/test/cuts.jsonl.gz",
         cmvn=f"{ROOT}/{{split}}/data/test/cmvn.ark",
     output:
@@ -70,12 +70,14 @@ rule adapted_loglikes:
     # A first search finds the words by which each speaker's fMLLR transform is estimated.
     input:
         rules.merge_features.output.archives,
-        list(GMM.values()),
+        of_models(RECIPE, [*GMM.values()]),
         rules.prepare_lang.output,
         lang=rules.prepare_lang.output.lang,
-        hmm=GMM["hmm"],
-        graph=f"{ROOT}/{{split}}/graph/{{rung}}/{{grammar}}/HCLG.fst",
-        summary=f"{ROOT}/{{split}}/graph/{{rung}}/{{grammar}}/graph.json",
+        hmm=of_models(RECIPE, GMM["hmm"]),
+        graph=of_models(RECIPE, f"{ROOT}/{{split}}/graph/{{rung}}/{{grammar}}/HCLG.fst"),
+        summary=of_models(
+            RECIPE, f"{ROOT}/{{split}}/graph/{{rung}}/{{grammar}}/graph.json"
+        ),
         cuts=f"{ROOT}/{{split}}/data/test/cuts.jsonl.gz",
         cmvn=f"{ROOT}/{{split}}/data/test/cmvn.ark",
     output:
@@ -108,13 +110,13 @@ rule adapted_nnet_loglikes:
     # The rung that aligned the network's training data also adapts its test speakers.
     input:
         rules.merge_features.output.archives,
-        list(NNET.values()),
+        of_models(RECIPE, [*NNET.values()]),
         unpack(
             lambda wildcards: adaptation_files(
                 RECIPE, f"{ROOT}/{wildcards.split}", wildcards.net, wildcards.grammar
             )
         ),
-        model=NNET["model"],
+        model=of_models(RECIPE, NNET["model"]),
         cuts=f"{ROOT}/{{split}}/data/test/cuts.jsonl.gz",
         cmvn=f"{ROOT}/{{split}}/data/test/cmvn.ark",
     output:
@@ -147,8 +149,6 @@ rule decode_kaldi:
                 RECIPE, f"{ROOT}/{wildcards.split}", wildcards.model, wildcards.grammar
             )
         ),
-        graph=rules.make_graph.output.hclg,
-        summary=rules.make_graph.output.summary,
         words=rules.prepare_lang.output.words,
     output:
         **found_files(
@@ -202,8 +202,6 @@ rule decode_k2:
                 RECIPE, f"{ROOT}/{wildcards.split}", wildcards.model, wildcards.grammar
             )
         ),
-        graph=rules.make_graph.output.hclg,
-        summary=rules.make_graph.output.summary,
         words=rules.prepare_lang.output.words,
     output:
         **found_files(

@@ -82,10 +82,11 @@ rule split_data:
         mem_mb=1000,
         runtime=30,
     params:
+        models=lambda wildcards: models_arguments(RECIPE, wildcards.split),
         code=CODE.of("pipeline.bin.split_data"),
     shell:
         "python -m pipeline.bin.split_data --splits {input.splits:q} --cuts {input.cuts:q}"
-        " --split {wildcards.split} --set {wildcards.set} --output {output.cuts:q} &> {log:q}"
+        " --split {wildcards.split} --set {wildcards.set} {params.models} --output {output.cuts:q} &> {log:q}"
 
 
 rule compute_cmvn:

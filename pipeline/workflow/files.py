@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,30 @@ def graph_lang(config: Config, split: str) -> dict[str, str]:
     )
 
 
+def models_folder(config: Config, folder: str) -> str:
+    """Folder of the split whose models the split of a folder is decoded with."""
+    root, slash, split = folder.rpartition("/")
+    return f"{root}{slash}{config.models_split(split)}"
+
+
+def models_arguments(config: Config, split: str) -> str:
+    """Options of split_data for a split that has another one's models."""
+    other = config.models_from.get(split)
+    return "" if other is None else shlex.join(["--models-from", other])
+
+
+def of_models(config: Config, patterns: str | list[str]) -> Callable[[Any], str | list[str]]:
+    """For a rule's inputs: a file, or files, of the models of its wildcard `split`."""
+
+    def files(wildcards: Any) -> str | list[str]:
+        values = {**wildcards, "split": config.models_split(wildcards.split)}
+        if isinstance(patterns, str):
+            return patterns.format(**values)
+        return [pattern.format(**values) for pattern in patterns]
+
+    return files
+
+
 def nnet_alignment_files(root: str) -> dict[str, str]:
     """What aligning with a network writes, with wildcards for split and net."""
     folder = f"{root}/{{split}}/{{net}}/alignment"
@@ -93,10 +117,14 @@ def loglikes(config: Config, folder: str, model: str, grammar: str) -> str:
 
 
 def search_files(config: Config, folder: str, model: str, grammar: str) -> dict[str, str]:
-    """What a search reads of a model: log-likelihoods and the HMM whose pdf-ids they are of."""
+    """What a search reads: a model's graph, log-likelihoods, the HMM whose pdf-ids they are of."""
     scp = loglikes(config, folder, model, grammar)
+    models = models_folder(config, folder)
+    graph = f"{models}/graph/{model}/{grammar}"
     return {
-        "hmm": hmm_of(config, folder, model),
+        "graph": f"{graph}/HCLG.fst",
+        "summary": f"{graph}/graph.json",
+        "hmm": hmm_of(config, models, model),
         "loglikes": scp,
         "ark": scp.removesuffix(".scp") + ".ark",
     }
@@ -160,7 +188,7 @@ def adaptation_files(config: Config, folder: str, net: str, grammar: str) -> dic
     """What turns a test set into a network's fmllr features."""
     rung = config.rung_of(net)
     return {
-        "transform": f"{folder}/{rung}/transform.safetensors",
+        "transform": f"{models_folder(config, folder)}/{rung}/transform.safetensors",
         "fmllr": f"{folder}/decode/{rung}/{grammar}/fmllr.ark",
     }
 

@@ -74,7 +74,7 @@ def rescoring_files(
         folder: of the split.
         grammar: one that rescores, or a name in `rescoring`.
     """
-    split = folder.rpartition("/")[2]
+    split = config.models_split(folder.rpartition("/")[2])
     if grammar in config.rescoring:
         options = config.rescoring[grammar]
         before, weights = options.lattices, lm_file(config, split, options.lm)

@@ -37,8 +37,10 @@ def stage_files(config: Config) -> dict[str, list[str]]:
     One for each job, but for shards what they are merged to.
     """
     root = config.root
-    folders = [f"{root}/{split}" for split in config.splits]
-    cells = [(folder, model) for folder in folders for model in config.decoded_models]
+    tested = [f"{root}/{split}" for split in config.splits]
+    folders = [f"{root}/{split}" for split in config.trained_splits]
+    trained = [(folder, model) for folder in folders for model in config.decoded_models]
+    cells = [(folder, model) for folder in tested for model in config.decoded_models]
     searches = [
         f"{folder}/decode/{model}/{grammar}/{decoder}"
         for folder, model in cells
@@ -47,9 +49,10 @@ def stage_files(config: Config) -> dict[str, list[str]]:
     ]
     rescorings = [
         f"{folder}/decode/{model}/{grammar}/{decoder}"
-        for folder, model in cells
+        for folder in tested
         for grammar in config.scored_grammars
         if grammar not in config.searched_grammars
+        for model in config.rescored_models(grammar)
         for decoder in config.decode.decoders
     ]
     stages = {
@@ -58,8 +61,9 @@ def stage_files(config: Config) -> dict[str, list[str]]:
             f"{root}/features/cuts.jsonl.gz",
             *(
                 f"{f}/data/{s}/{name}"
-                for f in folders
+                for f in tested
                 for s in ("train", "test")
+                if f in folders or s == "test"
                 for name in ("cuts.jsonl.gz", "cmvn.ark")
             ),
         ],
@@ -82,7 +86,7 @@ def stage_files(config: Config) -> dict[str, list[str]]:
             *dict.fromkeys(
                 grammar_file(config, split, grammar)
                 for grammar in config.grammars
-                for split in config.splits
+                for split in config.trained_splits
             ),
             *(
                 f"{folder}/{config.graph.pronunciations}/lang/lang.json"
@@ -91,13 +95,13 @@ def stage_files(config: Config) -> dict[str, list[str]]:
             ),
             *(
                 f"{folder}/graph/{model}/{grammar}/HCLG.fst"
-                for folder, model in cells
+                for folder, model in trained
                 for grammar in config.searched_grammars
             ),
         ],
         "lm": list(
             dict.fromkeys(
-                lm_file(config, split, lm) for lm in config.lms for split in config.splits
+                lm_file(config, split, lm) for lm in config.lms for split in config.trained_splits
             )
         ),
         **{

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.data.split import select_cuts
+from pipeline.data.split import check_models, select_cuts
 from pipeline.io.errors import UserError
 
 SPLITS = {"official": {"train": ["a", "c", "gone"], "test": ["b"]}, "x": {"train": ["gone"]}}
@@ -28,3 +28,12 @@ def test_an_unknown_split_or_an_empty_set_is_an_error() -> None:
         select_cuts(CUTS, SPLITS, "theo", "train")
     with pytest.raises(UserError, match="no utterance of its train set"):
         select_cuts(CUTS, SPLITS, "x", "train")
+
+
+def test_models_of_another_split_must_not_have_learned_the_test() -> None:
+    splits = {**SPLITS, "dev": {"train": [], "test": ["d"]}, "seen": {"train": [], "test": ["c"]}}
+    check_models(splits, "dev", "official")
+    with pytest.raises(UserError, match=r"seen: 1 utterances of its test set, e\.g\. c,"):
+        check_models(splits, "seen", "official")
+    with pytest.raises(UserError, match="none: no such split"):
+        check_models(splits, "dev", "none")

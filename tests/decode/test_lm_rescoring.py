@@ -50,7 +50,7 @@ def words_by_themselves(words: tuple[str, ...]) -> list[float]:
 def test_the_best_sentence_is_the_best_of_all_paths(seed: int, weight: float, ended: bool) -> None:
     lattice = {**random_lattice(seed), "reached_final": ended}
     fst = backoff_bigram(seed + 1, False)
-    grammar = WalkedGrammar.of(fst, WORDS)
+    grammar = WalkedGrammar(fst, WORDS)
     (found,) = rescore_sentences(
         [lattice], grammar, lambda texts: word_log_probs(MODEL, texts), weight, 10_000, FIRST
     )
@@ -83,7 +83,7 @@ def test_the_best_sentence_is_the_best_of_all_paths(seed: int, weight: float, en
 
 
 def test_a_grammar_that_is_not_of_the_search_is_refused() -> None:
-    only_a = WalkedGrammar.of(from_tuples([(0, 1, 1, 0.1, 0)], {0: 0.0}), WORDS)
+    only_a = WalkedGrammar(from_tuples([(0, 1, 1, 0.1, 0)], {0: 0.0}), WORDS)
     lattices = [random_lattice(seed) for seed in range(20)]
     with pytest.raises(UserError, match=r"name the G\.fst of the search"):
         rescore_sentences(

@@ -60,7 +60,7 @@ def test_each_sentence_pays_the_new_grammar(seed: int, from_bigram: bool, missin
     lattice = random_lattice(seed)
     old_fst = backoff_bigram(seed + 1, False) if from_bigram else LOOP
     new_fst = backoff_bigram(seed, missing)
-    old, new = (WalkedGrammar.of(fst, WORDS) for fst in (old_fst, new_fst))
+    old, new = (WalkedGrammar(fst, WORDS) for fst in (old_fst, new_fst))
     expected = {}
     for words, total in all_sentences(lattice, LM_WEIGHT).items():
         change = sentence_cost(new_fst, words) - sentence_cost(old_fst, words)
@@ -80,7 +80,7 @@ def test_each_sentence_pays_the_new_grammar(seed: int, from_bigram: bool, missin
 
 def test_a_lattice_that_did_not_reach_the_end_does_not_pay_for_it() -> None:
     lattice = {**random_lattice(3), "reached_final": False}
-    old, new = (WalkedGrammar.of(fst, WORDS) for fst in (LOOP, backoff_bigram(3, False)))
+    old, new = (WalkedGrammar(fst, WORDS) for fst in (LOOP, backoff_bigram(3, False)))
     whole, part = rescore(lattice | {"reached_final": True}, old, new), rescore(lattice, old, new)
     assert whole is not None
     assert part is not None
@@ -92,4 +92,4 @@ def test_a_lattice_that_did_not_reach_the_end_does_not_pay_for_it() -> None:
 def test_an_ambiguous_grammar_is_refused() -> None:
     twice = from_tuples([(0, 1, 1, 0.5, 0), (0, 1, 1, 0.7, 1)], {1: 0.0})
     with pytest.raises(UserError, match=r"big/G.fst: it is not deterministic"):
-        WalkedGrammar.of(twice, WORDS, "big/G.fst")
+        WalkedGrammar(twice, WORDS, "big/G.fst")

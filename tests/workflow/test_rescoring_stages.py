@@ -95,6 +95,10 @@ def test_stages_of_rescoring() -> None:
         ("grammars.pair.rescores=none", "grammars.pair.rescores: must name an earlier grammar"),
         ("rescoring={pair: {lattices: pair, lm: lstm}}", "rescoring.pair: the name is taken"),
         ("rescoring={a: {lattices: b, lm: lstm}}", "rescoring.a.lattices: no grammar 'b'"),
+        (
+            "rescoring={a: {lattices: pair, lm: lstm, models: [tri1]}}",
+            "rescoring.a.models: no model 'tri1' is decoded",
+        ),
         ("rescoring={a: {lattices: pair, lm: b}}", "rescoring.a.lm: no language model 'b'"),
     ],
 )

@@ -24,6 +24,7 @@ from pipeline.workflow import (
     load_recipe,
     loglikes,
     program_environment,
+    search_files,
     stage_files,
     stage_rules,
     start_arguments,
@@ -134,6 +135,46 @@ def test_a_grammar_from_transcripts_is_another_in_each_split(folder: Path) -> No
         "exp/toy/lang/grammars/t/G.fst",
     ]
     assert stage_rules(config, "graph") == ["make_grammar", "make_split_grammar", "make_graph"]
+
+
+def test_a_split_may_have_the_models_of_another(folder: Path) -> None:
+    grammars = {"h": {"type": "ngram"}}
+    nnet = {"net": {"alignment": "sat", "features": "fmllr"}}
+    settings = {"recipe": "toy", "grammars": grammars, "nnet": nnet, "models_from": {"b": "a"}}
+    config = load_recipe(settings, folder)
+    stages = stage_files(config)
+    assert stages["tri"] == ["exp/toy/a/tri/hmm.json"]
+    assert not any("/b/" in file for file in stages["graph"])
+    assert len(stages["score"]) == 2 * 4 * 2 * 2  # splits, models, grammars, decoders
+    assert "exp/toy/b/data/test/cuts.jsonl.gz" in stages["features"]
+    assert "exp/toy/b/data/train/cuts.jsonl.gz" not in stages["features"]
+    found = search_files(config, "exp/toy/b", "net", "h")
+    assert found["graph"] == "exp/toy/a/graph/net/h/HCLG.fst"
+    assert found["hmm"] == "exp/toy/a/sat/hmm.json"
+    assert found["loglikes"] == "exp/toy/b/decode/net/h/loglikes.scp"
+    assert adaptation_files(config, "exp/toy/b", "net", "h") == {
+        "transform": "exp/toy/a/sat/transform.safetensors",
+        "fmllr": "exp/toy/b/decode/sat/h/fmllr.ark",
+    }
+    assert tuning_files(
+        load_recipe({**settings, "decode": {"tune_split": "b"}}, folder),
+        SimpleNamespace(split="a", model="net", grammar="h", decoder="k2"),
+    ) == {"tuning": "exp/toy/b/decode/net/h/k2/wer.json"}
+
+
+@pytest.mark.parametrize(
+    ("models_from", "said"),
+    [
+        ({"b": "c"}, "models_from: b: c: both must be among the splits"),
+        ({"b": "b"}, "models_from.b: b has no models of its own"),
+        ({"a": "b", "b": "a"}, "models_from.a: b has no models of its own"),
+    ],
+)
+def test_models_must_come_from_a_split_that_has_some(
+    folder: Path, models_from: dict[str, str], said: str
+) -> None:
+    with pytest.raises(ConfigError, match=said):
+        load_recipe({"recipe": "toy", "models_from": models_from}, folder)
 
 
 def test_files_from_the_rung_that_a_model_starts_from(folder: Path) -> None:
