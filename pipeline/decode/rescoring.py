@@ -35,14 +35,14 @@ class WalkedGrammar:
             UserError: a state has two arcs of one word, or arcs without label.
         """
         self.start = fst.start
-        self.words = words
+        self._ids = dict(words.items())
         self.final = fst.final
-        self._width = 1 + max(number for _, number in words.items())
+        self._width = 1 + max(self._ids.values())
         keys = fst.source.astype(np.int64) * self._width + fst.ilabel
         order = np.argsort(keys, kind="stable")
         self._keys, self._arcs = keys[order], order.astype(np.int32)
         self._cost, self._target = fst.cost, fst.nextstate
-        self._backoff = words.get(BACKOFF, NOTHING)
+        self._backoff = self._ids.get(BACKOFF, NOTHING)
         self._steps: dict[tuple[int, int], tuple[float, int] | None] = {}
         if (fst.ilabel == 0).any() or (self._keys[1:] == self._keys[:-1]).any():
             raise UserError(f"{source}: it is not deterministic; rescore with another grammar")
@@ -58,7 +58,7 @@ class WalkedGrammar:
 
     def step(self, state: int, word: str) -> tuple[float, int] | None:
         """Cost of a word, and the state after it; None if it cannot be said here."""
-        label = self.words.get(word, NOTHING)
+        label = self._ids.get(word, NOTHING)
         if (state, label) not in self._steps:
             self._steps[state, label] = self._find(state, label)
         return self._steps[state, label]

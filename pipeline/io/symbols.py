@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import overload
 
 from pipeline.io.atomic import write_text
 from pipeline.io.errors import UserError
@@ -63,12 +62,6 @@ class SymbolTable:
     def names(self) -> list[str]:
         """All names in the order of their ids, `<eps>` first."""
         return list(self)
-
-    @overload
-    def get(self, name: str, default: int) -> int: ...
-
-    @overload
-    def get(self, name: str, default: None = None) -> int | None: ...
 
     def get(self, name: str, default: int | None = None) -> int | None:
         """Id of a name, or `default`."""
