@@ -18,6 +18,7 @@ def main(arguments: list[str] | None = None) -> None:
         prog="python -m pipeline.bin.export_model", description=__doc__
     )
     parser.add_argument("--model-dir", type=Path, required=True, help="of a network or a rung")
+    parser.add_argument("--adaptation-dir", type=Path, help="rung, for a network on fmllr features")
     parser.add_argument("--lang", type=Path, required=True, help="the lang folder of the graph")
     parser.add_argument("--graph", type=Path, required=True, help="HCLG.fst; graph.json beside it")
     parser.add_argument("--features", required=True, help="MfccOptions as JSON")
@@ -31,6 +32,7 @@ def main(arguments: list[str] | None = None) -> None:
         parse_options(MfccOptions, args.features, "--features"),
         parse_options(DecodeOptions, args.options, "--options"),
         args.output_dir,
+        args.adaptation_dir,
     )
     print(f"{exported.folder}: a model of kind {exported.kind}", file=sys.stderr)
 

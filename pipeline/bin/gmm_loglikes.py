@@ -38,13 +38,14 @@ def main() -> None:
     if model.is_adapted:
         if args.graph is None or args.lang is None or args.options is None:
             raise UserError(f"{args.model_dir}: an adapted model needs --graph, --lang, --options")
-        from pipeline.decode.adaptation import adapt_by_decoding  # loads the search: not for others
+        # They load the search: not for other models.
+        from pipeline.decode.adaptation import adapt_by_decoding
+        from pipeline.decode.inputs import SearchGraph
 
         options = parse_options(DecodeOptions, args.options, "decode")
         lang = Lang.load(args.lang)
-        transforms = adapt_by_decoding(
-            model, lang, features, frames, args.graph, args.lang / "words.txt", options
-        )
+        graph = SearchGraph.read(args.graph, args.lang / "words.txt")
+        transforms = adapt_by_decoding(model, lang, features, frames, graph, options)
         if args.output_fmllr is not None:
             write_matrices(args.output_fmllr, None, sorted(transforms.items()), np.float64)
         frames = apply_fmllr(frames, features.offsets, features.speakers, transforms)

@@ -61,7 +61,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Load the model once, transcribe all files."""
     parser = argparse.ArgumentParser(prog="python -m pipeline.bin.transcribe", description=__doc__)
     parser.add_argument("files", type=Path, nargs="+")
-    parser.add_argument("--model", type=Path, required=True, help="folder of export_model")
+    parser.add_argument("--model", type=Path, required=True, help="folder of hybrid pack")
     parser.add_argument("--format", nargs="+", choices=sorted(FORMATS), default=["txt"])
     parser.add_argument("--output-dir", type=Path, help="default: print")
     parser.add_argument("--segmentation", choices=["vad", "windows"], default="vad")

@@ -12,6 +12,7 @@ from pipeline.cli import (
     doctor,
     export,
     new,
+    pack,
     plan,
     results,
     run,
@@ -45,7 +46,7 @@ app = typer.Typer(
 for command in (
     *(run.run, stages.stages, plan.plan, why.why, new.new),
     *(results.align, results.report, transcribe.transcribe, study.study),
-    export.export,
+    *(pack.pack, export.export),
     *(compare.compare, clean.clean, doctor.doctor),
 ):
     app.command()(command)

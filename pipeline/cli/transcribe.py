@@ -26,9 +26,7 @@ class Form(StrEnum):
 
 def transcribe(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Any audio.")],
-    model: Annotated[
-        Path, typer.Option(metavar="DIR", help="Model folder, of pipeline.bin.export_model.")
-    ],
+    model: Annotated[Path, typer.Option(metavar="DIR", help="Model folder, of hybrid pack.")],
     form: Annotated[
         list[Form] | None, typer.Option("--format", help="May be repeated [default: txt].")
     ] = None,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,8 +34,7 @@ def adapt_by_decoding(
     lang: Lang,
     features: FeatureSet,
     plain: NDArray[np.float32],
-    graph: Path,
-    words: Path,
+    graph: SearchGraph,
     options: DecodeOptions,
 ) -> Mapping[str, NDArray[np.float64]]:
     """Each speaker's fMLLR from unsupervised transcripts of all the speaker's utterances.
@@ -44,18 +42,17 @@ def adapt_by_decoding(
     Args:
         features: the test set; its transcripts are not looked at.
         plain: (sum T, D), its frames after the model's transform.
-        graph, words: HCLG.fst and words.txt.
+        graph: of the model's HMM.
     Returns:
         speaker -> (D, D + 1); a speaker with too little speech has none.
     """
-    search_graph = SearchGraph.read(graph, words)
     search_options = SearchOptions(
         beam=options.beam,
         lattice_beam=1e-3,
         max_active=options.max_active,
         lm_weight=options.lm_weight,
     )
-    search = NativeSearch(search_graph, search_options)
+    search = NativeSearch(graph, search_options)
     setting = Setting(options.lm_weight, options.insertion_penalty)
     offsets, speakers = features.offsets, features.speakers
     transforms: Mapping[str, NDArray[np.float64]] | None = None
@@ -63,7 +60,7 @@ def adapt_by_decoding(
     for _ in range(NUM_PASSES):
         found = _recognise(search, setting, gmm, features, frames)
         # An utterance of which nothing was recognised teaches nothing: an empty path has no speech.
-        named = [" ".join(search_graph.words.name(w) for w in ids) for ids in found]
+        named = [" ".join(graph.words.name(w) for w in ids) for ids in found]
         hypotheses = replace(features, texts=named)
         alignment = align(
             PackedGraphs(lang, model.hmm, named),

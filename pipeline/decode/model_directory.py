@@ -1,7 +1,8 @@
 """A self-contained, movable folder with all that recognition needs, and its manifest.
 
-manifest.json   format, kind (nnet or gmm), features, decode, and the SHA-256 of every file
+manifest.json   format, kind, features, decode, and the SHA-256 of every file
 model/          the files of the network or the GMM rung, hmm.json among them
+adaptation/     for a network on fMLLR features: the files of the rung that adapts speakers
 lang/           phones.txt, words.txt, lexicon.txt, lang.json
 graph/          HCLG.fst, graph.json
 """
@@ -17,6 +18,7 @@ from typing import Any, Literal
 
 from pipeline.config import DecodeOptions, MfccOptions
 from pipeline.decode.inputs import SearchGraph
+from pipeline.gmm.model import GmmModel
 from pipeline.io.atomic import write_json
 from pipeline.io.errors import UserError
 from pipeline.io.options import validate_options
@@ -24,13 +26,18 @@ from pipeline.io.versions import check_format
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-Kind = Literal["nnet", "gmm"]
-MODEL_FILES: dict[str, tuple[str, ...]] = {
-    "nnet": ("model.json", "model.safetensors", "hmm.json"),
-    "gmm": ("gmm.safetensors", "transform.safetensors", "hmm.json"),
+Kind = Literal["nnet", "adapted_nnet", "gmm"]
+NETWORK_FILES = ("model.json", "model.safetensors", "hmm.json")
+RUNG_FILES = ("gmm.safetensors", "transform.safetensors", "hmm.json")
+COMMON_FILES = {
+    "lang": ("phones.txt", "words.txt", "lexicon.txt", "lang.json"),
+    "graph": ("HCLG.fst", "graph.json"),
 }
-LANG_FILES = ("phones.txt", "words.txt", "lexicon.txt", "lang.json")
-GRAPH_FILES = ("HCLG.fst", "graph.json")
+FILES: dict[str, dict[str, tuple[str, ...]]] = {
+    "nnet": {"model": NETWORK_FILES, **COMMON_FILES},
+    "adapted_nnet": {"model": NETWORK_FILES, "adaptation": RUNG_FILES, **COMMON_FILES},
+    "gmm": {"model": RUNG_FILES, **COMMON_FILES},
+}
 
 
 @dataclass(frozen=True)
@@ -50,27 +57,36 @@ def export_model(
     features: MfccOptions,
     decode: DecodeOptions,
     output_dir: Path,
+    adaptation_dir: Path | None = None,
 ) -> ModelDirectory:
     """Copy what belongs together into a new folder; the manifest is written last.
 
     Args:
         model_dir: output of train_nnet or train_gmm.
         graph: HCLG.fst, with graph.json beside it.
+        adaptation_dir: the rung that aligned the training data, for a network on fMLLR features.
     Raises:
         UserError: a file is missing, the parts do not belong together, or the folder is in use.
     """
-    kind: Kind = "nnet" if (model_dir / "model.safetensors").is_file() else "gmm"
+    kind: Kind = "gmm"
+    if (model_dir / "model.safetensors").is_file():
+        kind = "nnet" if adaptation_dir is None else "adapted_nnet"
     if output_dir.exists() and any(output_dir.iterdir()) and not (output_dir / MANIFEST).is_file():
         raise UserError(f"{output_dir}: holds other files; name a new folder")
-    sources = {f"model/{name}": model_dir / name for name in MODEL_FILES[kind]}
-    sources |= {f"lang/{name}": lang_dir / name for name in LANG_FILES}
-    sources |= {f"graph/{name}": graph.with_name(name) for name in GRAPH_FILES[1:]}
+    folders = {"model": model_dir, "lang": lang_dir, "graph": graph.parent}
+    if adaptation_dir is not None:
+        folders["adaptation"] = adaptation_dir
+    sources = {
+        f"{part}/{name}": folders[part] / name
+        for part, names in FILES[kind].items()
+        for name in names
+    }
     sources["graph/HCLG.fst"] = graph
     for source in sources.values():
         if not source.is_file():
             raise UserError(f"{source}: no such file; run the stage that makes it first")
-    if kind == "nnet":
-        _check_features(model_dir / "model.json", features)
+    if kind != "gmm":
+        _check_features(model_dir / "model.json", features, adaptation_dir)
     SearchGraph.read(graph, lang_dir / "words.txt").check_model(model_dir / "hmm.json")
     output_dir.mkdir(parents=True, exist_ok=True)
     (output_dir / MANIFEST).unlink(missing_ok=True)  # an older export is no longer whole
@@ -91,22 +107,31 @@ def export_model(
     return ModelDirectory(output_dir, kind, features, decode)
 
 
-def _check_features(path: Path, features: MfccOptions) -> None:
-    """The network reads these features, and not a speaker's adapted ones."""
+def _check_features(path: Path, features: MfccOptions, adaptation_dir: Path | None) -> None:
+    """The network reads these features, or what the rung makes of them."""
     dim = features.num_ceps if features.type == "mfcc" else features.num_mel_bins
     try:
         description = json.loads(path.read_text(encoding="utf-8"))
-        trained, options = (
-            int(description["feature_dim"]),
-            description["training"].get("options", {}),
-        )
+        trained = int(description["feature_dim"])
+        wanted = description["training"].get("options", {}).get("features")
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path}: damaged ({error!r}); train the network again") from None
-    if options.get("features") == "fmllr":
+    if adaptation_dir is None and wanted == "fmllr":
         raise UserError(
-            f"{path}: this network needs speaker-adapted (fmllr) features, which one pass over a "
-            "file does not give; export a network on cepstra"
+            f"{path}: this network reads speaker-adapted (fmllr) features; "
+            "give the rung that aligned its training data (--adaptation-dir)"
         )
+    if adaptation_dir is not None:
+        if wanted != "fmllr":
+            raise UserError(f"{path}: this network reads cepstra; give no --adaptation-dir")
+        rung = GmmModel.load(adaptation_dir)
+        hmm = path.with_name("hmm.json")
+        if not rung.is_adapted or (adaptation_dir / "hmm.json").read_bytes() != hmm.read_bytes():
+            raise UserError(
+                f"{adaptation_dir}: not the speaker-adapted rung of {path.parent}; "
+                "give the one that aligned its training data"
+            )
+        dim = rung.gmm.dim
     if trained != dim:
         raise UserError(
             f"{path}: {trained} values a frame, these features have {dim}; "
@@ -128,13 +153,13 @@ def open_model(folder: Path) -> ModelDirectory:
     """
     path = folder / MANIFEST
     if not path.is_file():
-        raise UserError(f"{folder}: no {MANIFEST}, so no model folder; make one with export_model")
+        raise UserError(f"{folder}: no {MANIFEST}, so no model folder; make one with hybrid pack")
     try:
         manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         check_format(manifest, FORMAT, path, "export the model again")
         kind, files = manifest["kind"], dict(manifest["files"])
         features, decode = manifest["features"], manifest["decode"]
-        parts = {"model": MODEL_FILES[kind], "lang": LANG_FILES, "graph": GRAPH_FILES}
+        parts = FILES[kind]
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path}: damaged ({error!r}); export the model again") from None
     for name in (f"{part}/{name}" for part, names in parts.items() for name in names):

@@ -1,7 +1,8 @@
 """Words of audio files of any length, from a model folder.
 
 A file is read three times, a bounded part at a time: for its levels, which say where speech is; for
-the cepstral mean of that speech; and for recognition, segment by segment.
+the cepstral mean of that speech; and for recognition, segment by segment. A model on fMLLR features
+hears its first minutes once more before, for the transform of the file's speaker.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from pipeline.decode.audio_segments import speech_spans as find_speech
 from pipeline.decode.recogniser import Recogniser
 from pipeline.decode.word_times import TimedWord
 from pipeline.io.errors import UserError
+
+ADAPTATION_SECONDS = 600.0  # of speech from which fMLLR is estimated: more changes nothing
 
 
 @dataclass(frozen=True)
@@ -103,9 +106,16 @@ def _segments(
         frames = recogniser.extract(audio.read(part.start, part.end))
         if len(frames):
             statistics += recogniser.statistics(frames)
+    first: list[AudioSegment] = []
+    if recogniser.is_adapted:
+        ends = np.cumsum([part.end - part.start for part in parts])
+        first = parts[: 1 + int(np.searchsorted(ends, ADAPTATION_SECONDS))]
+    transforms = recogniser.adapt(
+        [recogniser.extract(audio.read(part.start, part.end)) for part in first], statistics
+    )
     for part in parts:
         frames = recogniser.extract(audio.read(part.start, part.end))
-        words = recogniser.recognise(frames, statistics, part.start, options.bayes_risk)
+        words = recogniser.recognise(frames, statistics, part.start, options.bayes_risk, transforms)
         yield TranscribedSegment(part.keep_from, part.keep_until, tuple(_kept(words, part)))
         if progress is not None:
             progress(part.keep_until, audio.duration)

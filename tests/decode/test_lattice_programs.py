@@ -12,10 +12,8 @@ from pipeline.bin import export_lattices, rescore_lattices, rescore_n_best
 from pipeline.config import DecodeOptions, GrammarOptions, LmOptions
 from pipeline.decode.inputs import Utterance
 from pipeline.decode.lattice_files import read_kaldi_text
-from pipeline.decode.recogniser import SPEAKER, Recogniser
+from pipeline.decode.recogniser import Recogniser
 from pipeline.decode.word_lattice import word_lattices
-from pipeline.features.cmvn import apply_cmvn
-from pipeline.features.feature_set import FeatureSet
 from pipeline.graph.fst import from_tuples
 from pipeline.graph.grammar import grammar_fst
 from pipeline.graph.openfst import parse_lattice, write_fst
@@ -37,9 +35,7 @@ def decoded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     export_tone_model(folder)
     recogniser = Recogniser.open(folder / "export")
     frames = recogniser.extract(audio(WORDS)[0].astype(np.float32))
-    stats, offsets = {SPEAKER: recogniser.statistics(frames)}, np.array([0, len(frames)])
-    frames = apply_cmvn(frames, offsets, [SPEAKER], stats)
-    likes = recogniser.likelihoods.compute(FeatureSet(["u"], [SPEAKER], [""], frames, offsets))
+    likes = recogniser.log_likelihoods(frames, recogniser.statistics(frames))
     batch = recogniser.search.decode([Utterance("u", likes)])
     lattices = word_lattices(batch, 10.0, 100.0, recogniser.graph.words.name)
     write_json_lines(folder / "lattices.jsonl.gz", lattices)

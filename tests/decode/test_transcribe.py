@@ -9,17 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-import torch
 
 from pipeline.bin import transcribe as program
-from pipeline.config import ModelOptions
 from pipeline.decode.model_directory import open_model
 from pipeline.decode.recogniser import Recogniser
 from pipeline.decode.transcribe import TranscribeOptions, transcribe
 from pipeline.io.errors import UserError
-from pipeline.nnet.model import AcousticModel
-from pipeline.nnet.model_files import HybridModel, save_model
-from tests.decode.tone_model import RATE, WORD_SECONDS, audio, export, export_tone_model
+from tests.decode.tone_model import RATE, WORD_SECONDS, audio, export_tone_model
 
 WORDS = ["LOW", "HIGH", "HIGH", "LOW", "LOW", "HIGH"]
 WINDOWS = TranscribeOptions("windows", longest=2.0, overlap=0.8)
@@ -162,41 +158,6 @@ def test_other_versions_and_folders_are_named(made: Path, tmp_path: Path) -> Non
         path.write_text(text)
         with pytest.raises(UserError, match=r"manifest.json: damaged"):
             open_model(tmp_path)
-
-
-def network(made: Path, folder: Path, feature_dim: int, features: str) -> Path:
-    """An untrained network for the tone model's HMM."""
-    gmm_pdfs = open_model(made / "export").folder / "graph/graph.json"
-    num_pdfs = json.loads(gmm_pdfs.read_text())["num_pdfs"]
-    torch.manual_seed(1)
-    model = AcousticModel(ModelOptions(hidden_dim=8, num_layers=1), feature_dim, num_pdfs)
-    training = {"options": {"features": features}}
-    save_model(folder, HybridModel(model, torch.zeros(num_pdfs), 1.0), training)
-    shutil.copyfile(made / "gmm/hmm.json", folder / "hmm.json")
-    return folder
-
-
-def test_a_network_is_exported_too(made: Path, tmp_path: Path) -> None:
-    (tmp_path / "net").mkdir()
-    exported = export(made, network(made, tmp_path / "net", 13, "cepstra"), "export_net")
-    assert exported.kind == "nnet"
-    samples, _ = audio(["HIGH"], lead=0.1)
-    soundfile.write(tmp_path / "a.wav", samples, RATE)
-    found = transcribe(tmp_path / "a.wav", Recogniser.open(exported.folder))
-    assert {word.word for word in found.words} <= {"LOW", "HIGH"}
-
-
-def test_what_does_not_belong_together_is_not_exported(made: Path, tmp_path: Path) -> None:
-    for dim, features, said in ((40, "fmllr", "fmllr"), (20, "cepstra", "20 values a frame")):
-        folder = tmp_path / str(dim)
-        folder.mkdir()
-        with pytest.raises(UserError, match=said):
-            export(made, network(made, folder, dim, features), f"export_{dim}")
-    (tmp_path / "40/model.safetensors").unlink()
-    with pytest.raises(UserError, match=r"gmm.safetensors: no such file"):
-        export(made, tmp_path / "40", "export_none")
-    with pytest.raises(UserError, match="holds other files"):
-        export(made, made / "gmm", "lang")
 
 
 def test_the_program_goes_on_after_a_bad_file(

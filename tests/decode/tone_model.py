@@ -78,9 +78,15 @@ def export_tone_model(folder: Path) -> ModelDirectory:
     return export(folder, folder / "gmm")
 
 
-def export(folder: Path, model_dir: Path, output: str = "export") -> ModelDirectory:
+def export(
+    folder: Path,
+    model_dir: Path,
+    output: str = "export",
+    features: MfccOptions = FEATURES,
+    rung: Path | None = None,
+) -> ModelDirectory:
     """Export a model with the lang and graph of ``export_tone_model``."""
     return export_model(
-        model_dir, folder / "lang", folder / "graph/HCLG.fst", FEATURES,
-        DecodeOptions(lm_weight=10.0), folder / output,
+        model_dir, folder / "lang", folder / "graph/HCLG.fst", features,
+        DecodeOptions(lm_weight=10.0), folder / output, rung,
     )  # fmt: skip
