@@ -28,10 +28,11 @@ from torch.nn import functional
 
 from pipeline.config import ClippingOptions, ModelOptions, NnetOptions
 from pipeline.features.feature_set import FeatureSet
-from pipeline.nnet import train as train_module
+from pipeline.nnet import trainer as trainer_module
 from pipeline.nnet.clipping import METHODS, make_clipper
 from pipeline.nnet.model import AcousticModel
 from pipeline.nnet.targets import TrainingSet
+from pipeline.nnet.train import train
 
 DIM, NUM_PDFS = 13, 144  # as the Kaldi baseline on FSDD: MFCC, pdfs of tri3b
 BATCH_FRAMES = 4000
@@ -98,9 +99,9 @@ def speeds(
     own = SimpleNamespace(monotonic=lambda: clock() - sum(spent))
     with (
         tempfile.TemporaryDirectory() as folder,
-        mock.patch.object(train_module, "time", own),
+        mock.patch.object(trainer_module, "time", own),
     ):
-        train_module.train(data, NUM_PDFS, options, 1, Path(folder), on_step=one_bare_step)
+        train(data, NUM_PDFS, options, 1, Path(folder), on_step=one_bare_step)
         (line,) = (Path(folder) / "log.jsonl").read_text().splitlines()
     return json.loads(line)["frames_per_second"], len(spent) * BATCH_FRAMES / sum(spent)
 

@@ -6,13 +6,13 @@ import os
 import re
 import shutil
 from collections import Counter, defaultdict
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from pipeline.cli.arguments import mistakes_as_lines
+from pipeline.cli.new_source import Source, choose_source, recipe_path
 from pipeline.cli.recipe_text import Found, recipe_text
 from pipeline.data.corpus import LexiconEntry, Utterance
 from pipeline.io.errors import UserError
@@ -23,103 +23,6 @@ NAME = re.compile(r"[a-z0-9_]+")
 MAX_ONE_WORD = 200  # words of a vocabulary that is still a set of commands
 MAX_LOOP = 500  # words of a vocabulary for which a loop without probabilities still serves
 NGRAM_ORDER = 3
-
-
-@dataclass(frozen=True)
-class Source:
-    """A corpus as named on the command line."""
-
-    corpus: str  # name in local/registry.py
-    options: dict[str, Any]  # of the corpus, without the lexicon
-    utterances: list[Utterance]
-    train: list[str]  # utterance ids
-    num_rejected: int
-
-
-def _path(path: Path) -> str:
-    """As the recipe names it: relative where the recipe is run, else absolute."""
-    return str(shown(path.resolve()))
-
-
-def from_table(audio: Path, text: Path, fraction: float) -> Source:
-    """A folder and a table.
-
-    Raises:
-        UserError: one is missing or cannot be read.
-    """
-    from local import table
-
-    utterances, sets, rejects = table.read_utterances(audio, text)
-    split = table.make_split(utterances, sets, fraction, text)
-    options: dict[str, Any] = {"audio": _path(audio), "text": _path(text)}
-    if not sets:
-        options["test_fraction"] = fraction
-    return Source("table", options, utterances, split["train"], len(rejects))
-
-
-def from_kaldi(folder: Path, fraction: float) -> Source:
-    """A Kaldi data directory, or a folder of two: train and test.
-
-    Raises:
-        UserError: there is none.
-    """
-    from local.held_out import hold_out
-    from pipeline.data.kaldi_dir import read_kaldi_dir
-
-    if (folder / "wav.scp").is_file():
-        utterances, rejects = read_kaldi_dir(folder)
-        train = hold_out(utterances, fraction)["train"]
-        options: dict[str, Any] = {"train": _path(folder), "test_fraction": fraction}
-        return Source("kaldi_dir", options, utterances, train, len(rejects))
-    for name in ("train", "test"):
-        if not (folder / name / "wav.scp").is_file():
-            raise UserError(
-                f"--kaldi {folder}: neither a data directory (wav.scp, text, utt2spk) nor a folder "
-                "with the data directories train and test"
-            )
-    utterances, rejects = read_kaldi_dir(folder / "train")
-    test, bad = read_kaldi_dir(folder / "test")
-    options = {"train": _path(folder / "train"), "test": _path(folder / "test")}
-    train = [utterance.utterance_id for utterance in utterances]
-    return Source("kaldi_dir", options, utterances + test, train, len(rejects) + len(bad))
-
-
-def _manifests(folder: Path, kind: str) -> tuple[Path | None, Path | None]:
-    """*KIND*.jsonl(.gz) of a folder: the training part's and the test part's."""
-    found = sorted(folder.glob(f"*{kind}*.jsonl*"))
-    test = [path for path in found if "test" in path.name]
-    train = [path for path in found if path not in test]
-    return train[0] if train else None, test[0] if test else None
-
-
-def from_lhotse(folder: Path, fraction: float) -> Source:
-    """A folder with lhotse's manifests; those with `test` in their names are the test.
-
-    Raises:
-        UserError: there are none.
-    """
-    from local import lhotse_manifests
-    from local.held_out import hold_out
-
-    recordings, test_recordings = _manifests(folder, "recordings")
-    supervisions, test_supervisions = _manifests(folder, "supervisions")
-    if recordings is None or supervisions is None:
-        raise UserError(f"--lhotse {folder}: no recordings and supervisions (*.jsonl.gz) in it")
-    utterances, rejects = lhotse_manifests.read_utterances(recordings, supervisions)
-    options: dict[str, Any] = {
-        "recordings": _path(recordings),
-        "supervisions": _path(supervisions),
-    }
-    if test_supervisions is None:
-        options["test_fraction"] = fraction
-        train = hold_out(utterances, fraction)["train"]
-        return Source("lhotse_manifests", options, utterances, train, len(rejects))
-    more, bad = lhotse_manifests.read_utterances(test_recordings or recordings, test_supervisions)
-    options["test_supervisions"] = _path(test_supervisions)
-    if test_recordings:
-        options["test_recordings"] = _path(test_recordings)
-    train = [utterance.utterance_id for utterance in utterances]
-    return Source("lhotse_manifests", options, utterances + more, train, len(rejects) + len(bad))
 
 
 def measure_audio(utterances: list[Utterance]) -> tuple[int, float, int]:
@@ -168,21 +71,6 @@ def _language_model(path: Path, texts: list[list[str]], words: set[str]) -> None
     write_arpa(path, estimate(count_ngrams(texts, NGRAM_ORDER, words)).arpa())
 
 
-def _choose_source(
-    audio: Path | None, text: Path | None, kaldi: Path | None, lhotse: Path | None, fraction: float
-) -> Source:
-    if bool(audio) != bool(text):
-        raise UserError("--audio and --text belong together: a folder and a table of transcripts")
-    if sum(bool(given) for given in (audio, kaldi, lhotse)) != 1:
-        raise UserError("name the corpus: --audio DIR --text FILE, or --kaldi DIR, or --lhotse DIR")
-    if audio and text:
-        return from_table(audio, text, fraction)
-    if kaldi:
-        return from_kaldi(kaldi, fraction)
-    assert lhotse
-    return from_lhotse(lhotse, fraction)
-
-
 def make_recipe(
     name: str, source: Source, lexicon: Path | None, language: str, folder: Path
 ) -> list[str]:
@@ -223,7 +111,7 @@ def make_recipe(
             write_lexicon(target / "lexicon.txt", entries)
             lexicon = target / "lexicon.txt"
             lines.append(
-                f"{_path(lexicon)}: {len(entries)} pronunciations proposed by espeak-ng "
+                f"{recipe_path(lexicon)}: {len(entries)} pronunciations proposed by espeak-ng "
                 f"({language}): read and correct them"
             )
         else:
@@ -239,24 +127,24 @@ def make_recipe(
         if grammar == "arpa":
             arpa = target / "lm.arpa.gz"
             _language_model(arpa, train_texts, {entry[0] for entry in entries})
-            lines.append(f"{_path(arpa)}: trigram of the training texts")
+            lines.append(f"{recipe_path(arpa)}: trigram of the training texts")
         found = Found(
             name=name,
             corpus=source.corpus,
-            options={**source.options, "lexicon": _path(lexicon)},
+            options={**source.options, "lexicon": recipe_path(lexicon)},
             sampling_rate=rate,
             hours=hours,
             num_utterances=len(texts),
             num_words=len(words),
             grammar=grammar,
-            arpa=_path(arpa) if arpa else None,
+            arpa=recipe_path(arpa) if arpa else None,
         )
         (target / "config.yaml").write_text(recipe_text(found), encoding="utf-8")
         load_recipe({"recipe": name}, folder)  # what was written must be valid
     except BaseException:
         shutil.rmtree(target)
         raise
-    lines.append(f"{_path(target / 'config.yaml')}: read it, then: hybrid run {name}")
+    lines.append(f"{recipe_path(target / 'config.yaml')}: read it, then: hybrid run {name}")
     return lines
 
 
@@ -312,7 +200,7 @@ def new(
             raise UserError(f"{shown(folder / name)}: is there already; choose another name")
         if lexicon is not None and not lexicon.is_file():
             raise UserError(f"--lexicon {lexicon}: no such file")
-        source = _choose_source(audio, text, kaldi, lhotse, test_fraction)
+        source = choose_source(audio, text, kaldi, lhotse, test_fraction)
         for line in make_recipe(name, source, lexicon, language, folder):
             typer.echo(line)
     if Path.cwd() != REPOSITORY:

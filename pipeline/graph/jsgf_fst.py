@@ -9,7 +9,7 @@ import kaldifst
 
 from pipeline.graph.exchange import from_kaldifst, to_kaldifst
 from pipeline.graph.fst import EPSILON, Fst, from_tuples
-from pipeline.graph.jsgf import (
+from pipeline.graph.jsgf_rules import (
     NULL,
     VOID,
     Alternatives,

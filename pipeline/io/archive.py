@@ -1,41 +1,25 @@
 """Kaldi archives (ark) and their indices (scp): matrices and integer vectors, binary form.
 
-Kaldi's binary form is `key SPACE \\0 B` and then, for a matrix, the token `FM ` or `DM `, the two
-sizes (each a byte 4 and an int32) and the rows; for an integer vector the size and then each
-element, all in that five-byte form (base/io-funcs.h, matrix/kaldi-matrix.cc). Both are read and
+An archive is `key SPACE object` again and again (``ark_bytes`` has the objects). Both are read and
 written here with numpy, so that a damaged archive is an error and never, as with Kaldi's own table
-readers, a shorter list. Compressed matrices are expanded by kaldi_native_io.
+readers, a shorter list.
 """
 
 from __future__ import annotations
 
-import mmap
-import os
 import struct
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.io.ark_bytes import INT32, TOKENS, Ark, Damaged, IntVector, Matrix
 from pipeline.io.atomic import atomic_path
 from pipeline.io.errors import UserError
 from pipeline.io.sharding import select_shard
-
-IntVector = npt.NDArray[np.int32]
-Matrix = npt.NDArray[Any]
-
-_INT32 = np.dtype([("size", "u1"), ("value", "<i4")])
-_TOKENS: dict[bytes, np.dtype[Any]] = {b"FM ": np.dtype("<f4"), b"DM ": np.dtype("<f8")}
-# Kaldi's compressed matrices: bytes a column (its percentiles), bytes an element.
-_COMPRESSED = {b"CM ": (8, 1), b"CM2 ": (0, 2), b"CM3 ": (0, 1)}
-
-
-class _Damaged(Exception):
-    """The bytes at the given place are not a whole object of the form that is read."""
 
 
 def _write(
@@ -86,7 +70,7 @@ def write_matrices(
         ValueError: an item is not two-dimensional.
     """
     kind = np.dtype(dtype).newbyteorder("<")
-    token = next(token for token, known in _TOKENS.items() if known == kind)
+    token = next(token for token, known in TOKENS.items() if known == kind)
 
     def pack(value: Matrix) -> bytes:
         rows = np.ascontiguousarray(value, dtype=kind)
@@ -113,84 +97,12 @@ def write_int_vectors(
             raise ValueError("an integer vector has one axis and whole numbers")
         if numbers.size and (numbers.max() >= 2**31 or numbers.min() < -(2**31)):
             raise ValueError("a number does not fit into int32")
-        cells = np.empty(len(numbers), _INT32)
+        cells = np.empty(len(numbers), INT32)
         cells["size"] = 4
         cells["value"] = numbers
         return struct.pack("<Bi", 4, len(numbers)) + cells.tobytes()
 
     return _write(ark, scp, items, pack)
-
-
-@dataclass(frozen=True)
-class _Ark:
-    """A whole archive, mapped, and its name for those objects that kaldi_native_io reads."""
-
-    path: str
-    data: memoryview
-
-    @classmethod
-    def load(cls, path: Path | str) -> _Ark:
-        # Mapped: a shard of a large archive is all that comes into memory. No archive is ever
-        # changed in place (a new one takes its name), so the mapped bytes stay.
-        with Path(path).open("rb") as file:
-            if not os.fstat(file.fileno()).st_size:
-                return cls(str(path), memoryview(b""))
-            return cls(str(path), memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)))
-
-    def unpack(self, form: str, at: int) -> tuple[int, ...]:
-        try:
-            return struct.unpack_from(form, self.data, at)
-        except struct.error:
-            raise _Damaged from None
-
-    def matrix(self, at: int) -> tuple[Matrix, int]:
-        """Read the matrix whose \\0B stands at byte `at`; return it and the place after it."""
-        head = bytes(self.data[at : at + 6])
-        token = head[2:].partition(b" ")[0] + b" "
-        start = at + 2 + len(token)
-        if head[:2] != b"\0B":
-            raise _Damaged
-        if token in _COMPRESSED:
-            *_, rows, columns = self.unpack("<ffii", start)
-            per_column, per_element = _COMPRESSED[token]
-            end = start + 16 + columns * per_column + rows * columns * per_element
-            if min(rows, columns) < 0 or end > len(self.data):
-                raise _Damaged
-            return _read_compressed(f"{self.path}:{at}"), end
-        dtype = _TOKENS.get(token)
-        if dtype is None:
-            raise _Damaged
-        size_of_rows, rows, size_of_columns, columns = self.unpack("<BiBi", start)
-        end = start + 10 + rows * columns * dtype.itemsize
-        if (size_of_rows, size_of_columns) != (4, 4) or min(rows, columns) < 0:
-            raise _Damaged
-        if end > len(self.data):
-            raise _Damaged
-        return np.frombuffer(self.data, dtype, rows * columns, start + 10).reshape(
-            rows, columns
-        ), end
-
-    def int_vector(self, at: int) -> tuple[IntVector, int]:
-        """Read the vector whose \\0B stands at byte `at`; return it and the place after it."""
-        size, length = self.unpack("<Bi", at + 2)
-        end = at + 7 + length * _INT32.itemsize
-        if bytes(self.data[at : at + 2]) != b"\0B" or size != 4 or length < 0:
-            raise _Damaged
-        if end > len(self.data):
-            raise _Damaged
-        cells = np.frombuffer(self.data, _INT32, length, at + 7)
-        if not (cells["size"] == 4).all():
-            raise _Damaged
-        return cells["value"].astype(np.int32), end
-
-
-def _read_compressed(place: str) -> Matrix:
-    import kaldi_native_io
-
-    try:
-        return np.array(kaldi_native_io.FloatMatrix.read(place).numpy())
-    except RuntimeError:  # Kaldi's own checks
-        raise _Damaged from None
 
 
 def _damaged(path: Path | str, what: str) -> UserError:
@@ -199,17 +111,17 @@ def _damaged(path: Path | str, what: str) -> UserError:
 
 def _read_ark(path: Path, kind: Literal["matrix", "int_vector"]) -> Iterator[tuple[str, int, Any]]:
     """Key, place of its \\0B, value."""
-    ark = _Ark.load(path)
+    ark = Ark.load(path)
     at, last = 0, "none"
     while at < len(ark.data):
         try:
             space = bytes(ark.data[at : at + 1000]).find(b" ")
             key = bytes(ark.data[at : at + max(space, 0)]).decode("utf-8").strip()
             if not key:
-                raise _Damaged
+                raise Damaged
             place = at + space + 1
             value, at = getattr(ark, kind)(place)
-        except (_Damaged, UnicodeDecodeError):
+        except (Damaged, UnicodeDecodeError):
             raise _damaged(
                 path,
                 f"damaged or cut short (or not Kaldi's binary form) at byte {at}, "
@@ -241,14 +153,14 @@ class ArchiveFiles:
     """Reads single objects at `ark:offset` places; each archive is mapped into memory once."""
 
     def __init__(self) -> None:
-        self._arks: dict[str, _Ark] = {}
+        self._arks: dict[str, Ark] = {}
 
-    def _at(self, place: str) -> tuple[_Ark, int]:
+    def _at(self, place: str) -> tuple[Ark, int]:
         name, _, offset = place.rpartition(":")
         if not name or "\0" in name or not (offset.isascii() and offset.isdigit()):
-            raise _Damaged
+            raise Damaged
         if name not in self._arks:
-            self._arks[name] = _Ark.load(name)
+            self._arks[name] = Ark.load(name)
         return self._arks[name], int(offset)
 
     def matrix(self, key: str, place: str) -> Matrix:
@@ -260,7 +172,7 @@ class ArchiveFiles:
         try:
             ark, offset = self._at(place)
             return ark.matrix(offset)[0]
-        except _Damaged:
+        except Damaged:
             raise _damaged(place, f"utterance {key}: no whole matrix there") from None
 
     def int_vector(self, key: str, place: str) -> IntVector:
@@ -272,7 +184,7 @@ class ArchiveFiles:
         try:
             ark, offset = self._at(place)
             return ark.int_vector(offset)[0]
-        except _Damaged:
+        except Damaged:
             raise _damaged(place, f"utterance {key}: no whole integer vector there") from None
 
 

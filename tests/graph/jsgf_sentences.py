@@ -6,7 +6,7 @@ import heapq
 import itertools
 import math
 
-from pipeline.graph.jsgf import Alternatives, Grammar, Item, Reference, Repeat, Sequence, Word
+from pipeline.graph.jsgf_rules import Alternatives, Grammar, Item, Reference, Repeat, Sequence, Word
 
 Sentence = tuple[str, ...]
 Costs = dict[Sentence, float]

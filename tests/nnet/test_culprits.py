@@ -15,7 +15,7 @@ import torch
 
 from pipeline.io.errors import UserError
 from pipeline.io.json_lines import read_json_lines
-from pipeline.nnet import train as train_module
+from pipeline.nnet import training_sets as sets_module
 from pipeline.nnet.batches import Batch, FrameStore
 from pipeline.nnet.clipping.base import ClippingStatistics
 from pipeline.nnet.culprits import load_step, replay_step
@@ -58,7 +58,7 @@ def poisoned_training(
 ) -> list[dict[str, Any]]:
     """Train with utterance BAD spoilt after some epochs; gives the lines of steps.jsonl."""
     Poisoned.factor, Poisoned.times, Poisoned.after = factor, times, 50
-    monkeypatch.setattr(train_module, "FrameStore", Poisoned)
+    monkeypatch.setattr(sets_module, "FrameStore", Poisoned)
     task, _ = toy_task()
     training = {"num_epochs": 12, "spike_factor": 3.0, **sections.pop("training", {})}
     train(task, NUM_PDFS, options(training=training, **sections), 1, folder)

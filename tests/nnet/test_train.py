@@ -17,7 +17,7 @@ from torch import Tensor
 
 from pipeline.io.errors import UserError
 from pipeline.io.json_lines import read_json_lines
-from pipeline.nnet import train as train_module
+from pipeline.nnet import trainer as trainer_module
 from pipeline.nnet.averaging import kept_epochs
 from pipeline.nnet.checkpoint import FILE_NAME
 from pipeline.nnet.model_files import load_model
@@ -220,14 +220,14 @@ def test_a_damaged_checkpoint_is_not_taken(tmp_path: Path) -> None:
 def test_a_step_that_is_not_finite_is_skipped_and_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original, calls = train_module.batch_loss, 0
+    original, calls = trainer_module.batch_loss, 0
 
     def spoilt(*args: Any) -> Tensor:
         nonlocal calls
         calls += 1
         return original(*args) * (math.nan if calls == 3 else 1.0)
 
-    monkeypatch.setattr(train_module, "batch_loss", spoilt)
+    monkeypatch.setattr(trainer_module, "batch_loss", spoilt)
     task, _ = toy_task()
     listener = Listener()
     model = train(task, NUM_PDFS, options(), 1, tmp_path, reporter=listener)
@@ -244,8 +244,8 @@ def test_a_step_that_is_not_finite_is_skipped_and_named(
 def test_no_finite_gradient_at_all_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = train_module.batch_loss
-    monkeypatch.setattr(train_module, "batch_loss", lambda *args: original(*args) * math.nan)
+    original = trainer_module.batch_loss
+    monkeypatch.setattr(trainer_module, "batch_loss", lambda *args: original(*args) * math.nan)
     with pytest.raises(UserError, match="not finite; lower learning_rate"):
         train(toy_task()[0], NUM_PDFS, options(), 1, tmp_path)
 

@@ -9,7 +9,8 @@ from typer.testing import CliRunner
 
 from local.registry import find_entry, load_module
 from pipeline.cli import app
-from pipeline.cli.new import Source, from_kaldi, from_lhotse, from_table, make_recipe
+from pipeline.cli.new import make_recipe
+from pipeline.cli.new_source import Source, from_kaldi, from_lhotse, from_table
 from pipeline.config import Config
 from pipeline.data.prepare import check_splits, prepare_corpus
 from pipeline.graph.arpa import read_arpa

@@ -15,7 +15,7 @@ from pipeline.nnet.compression.pruning import GradualPruning
 from pipeline.nnet.compression.transfer import transfer
 from pipeline.nnet.compression.units import prune_units
 from pipeline.nnet.model_files import HybridModel
-from pipeline.nnet.train import UNCONSTRAINED
+from pipeline.nnet.trainer import UNCONSTRAINED
 
 
 @dataclass(frozen=True)
