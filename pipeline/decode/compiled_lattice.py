@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from pipeline.decode.best_path import BestPath
 from pipeline.decode.lattice import LatticeBatch
+from pipeline.decode.lattice_bounds import MAX_WAY_ARCS, Costs, within_bounds
 from pipeline.decode.lattice_kernels import (
     frames_of,
     remaining,
@@ -74,25 +75,32 @@ def best_paths(batch: LatticeBatch, settings: Sequence[Setting]) -> list[BestPat
 
 
 def word_lattices(
-    batch: LatticeBatch, lm_weight: float, beam: float, name: Callable[[int], str]
+    batch: LatticeBatch,
+    lm_weight: float,
+    beam: float,
+    name: Callable[[int], str],
+    max_way_arcs: int = MAX_WAY_ARCS,
 ) -> list[dict[str, Any]]:
     """As ``word_lattice.word_lattices``."""
-    cost = batch.acoustic.astype(np.float64) / lm_weight + batch.graph
     order = _Order.of(batch)
     places = order.states, order.first, order.arcs
-    value, _ = viterbi(*places, batch.target, batch.start, cost[:, None])
-    forward = np.ascontiguousarray(value[:, 0])
-    rest = remaining(*places, batch.target, batch.final, cost)
-    limit = np.repeat(forward[batch.final] + beam + SLACK, np.diff(batch.first_state))
     is_final = np.zeros(batch.num_states, bool)
     is_final[batch.final] = True
-    origin, last, lengths, arcs = word_ways(
-        *(*places, batch.source, batch.target, batch.words, cost),
-        *(batch.start, is_final, forward, rest, limit),
-    )
-    ways = Ways.of(
-        batch, np.array(origin), np.array(last), np.array(arcs, np.int64), np.array(lengths)
-    )
+    owner = np.repeat(np.arange(len(batch.utterance_ids)), np.diff(batch.first_state))
+
+    def find(cost: Costs, beams: Costs, room: Ints) -> Ways:
+        value, _ = viterbi(*places, batch.target, batch.start, cost[:, None])
+        forward = np.ascontiguousarray(value[:, 0])
+        rest = remaining(*places, batch.target, batch.final, cost)
+        limit = (forward[batch.final] + beams + SLACK)[owner]
+        origin, last, lengths, arcs = word_ways(
+            *(*places, batch.source, batch.target, batch.words, cost),
+            *(batch.start, is_final, forward, rest, limit, owner, room),
+        )
+        columns = np.array(origin), np.array(last), np.array(arcs, np.int64), np.array(lengths)
+        return Ways.of(batch, *columns)
+
+    ways = within_bounds(batch, lm_weight, beam, find, best_paths, max_way_arcs)
     frame = frames_of(*places, batch.target, batch.transition_id)
     level = np.empty(batch.num_states, np.int64)
     level[order.states] = 2 * np.arange(batch.num_states)

@@ -137,6 +137,8 @@ def word_ways(
     forward: Floats,
     rest: Floats,
     limit: Floats,
+    owner: Ints,
+    room: Ints,
 ) -> tuple[list[np.int64], list[np.int64], list[np.int64], list[np.int64]]:
     """Best ways between nodes, each with no word before its last arc.
 
@@ -145,6 +147,9 @@ def word_ways(
 
     Args:
         limit: (S,) cost above which a whole path is left out.
+        owner: (S,) lattice of each state.
+        room: (U,) arcs that the ways of each lattice may have; becomes what is left. Of a lattice
+            with less than none not all ways are there.
     Returns:
         origin, last arc (-1: the way ends at the final state), number of arcs of each way; the arcs
         of all ways, behind one another.
@@ -162,7 +167,7 @@ def word_ways(
     lengths = [np.int64(0) for _ in range(0)]
     taken = [np.int64(0) for _ in range(0)]
     for node in order:
-        if not is_node[node]:
+        if not is_node[node] or room[owner[node]] < 0:
             continue
         best[node] = 0.0
         back[node] = NOTHING
@@ -209,6 +214,9 @@ def word_ways(
             origins.append(node)
             lasts.append(last)
             lengths.append(np.int64(len(way) + (last != NOTHING)))
+            room[owner[node]] -= lengths[-1]
+            if room[owner[node]] < 0:
+                break
         for state in touched:
             best[state] = np.inf
     return origins, lasts, lengths, taken

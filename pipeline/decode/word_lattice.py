@@ -22,7 +22,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.decode.best_path import best_paths
 from pipeline.decode.lattice import LatticeBatch, Levels
+from pipeline.decode.lattice_bounds import MAX_WAY_ARCS, Room, within_bounds
 from pipeline.decode.rows import Column, cheapest, spread
 
 Costs = NDArray[np.float64]
@@ -33,14 +35,15 @@ SLACK = 1e-6  # of the beam, so that rounding never cuts the best path
 class _Tokens:
     """Best ways from a node to a state with no word between; those of a state are consecutive.
 
-    ``parent`` is the token of the way without its last arc, -1 for the empty way.
+    ``parent`` is the token of the way without its last arc, -1 for the empty way;
+    ``length`` is how many arcs it has.
     """
 
     def __init__(self, num_states: int) -> None:
         self.first = np.zeros(num_states, np.int64)  # by state
         self.count = np.zeros(num_states, np.int64)
         self._size = 0
-        self._room = np.zeros((3, 1024), np.int64)  # longer than what is used
+        self._room = np.zeros((4, 1024), np.int64)  # longer than what is used
         self._cost = np.zeros(1024)
 
     @property
@@ -59,6 +62,11 @@ class _Tokens:
         return self._room[2, : self._size]
 
     @property
+    def length(self) -> Column:
+        """Number of arcs."""
+        return self._room[3, : self._size]
+
+    @property
     def cost(self) -> Costs:
         """Scaled."""
         return self._cost[: self._size]
@@ -72,7 +80,8 @@ class _Tokens:
             more = max(end, 2 * len(self._cost)) - len(self._cost)
             self._room = np.pad(self._room, ((0, 0), (0, more)))
             self._cost = np.pad(self._cost, (0, more))
-        self._room[:, self._size : end] = origin, parent, arc
+        length = np.where(parent < 0, arc >= 0, self._room[3, parent] + 1)
+        self._room[:, self._size : end] = origin, parent, arc, length
         self._cost[self._size : end] = cost
         self._size = end
 
@@ -105,37 +114,55 @@ def _distances(batch: LatticeBatch, cost: Costs) -> tuple[Costs, Costs]:
 
 
 def word_lattices(
-    batch: LatticeBatch, lm_weight: float, beam: float, name: Callable[[int], str]
+    batch: LatticeBatch,
+    lm_weight: float,
+    beam: float,
+    name: Callable[[int], str],
+    max_way_arcs: int = MAX_WAY_ARCS,
 ) -> list[dict[str, Any]]:
     """Word lattices of a batch, in its order, as the lines of lattices.jsonl.gz.
 
-    Ways that are on no path within ``beam`` (in scaled costs) of the best are left out.
+    Ways that are on no path within ``beam`` (in scaled costs) of the best are left out; more, where
+    the ways of a lattice would have more than ``max_way_arcs`` arcs (``within_bounds``).
 
     Args:
         name: the word of a word id.
     """
-    cost = batch.acoustic.astype(np.float64) / lm_weight + batch.graph
-    forward, backward = _distances(batch, cost)
-    limit = np.repeat(forward[batch.final] + beam + SLACK, np.diff(batch.first_state))
     frame = np.zeros(batch.num_states, np.int64)
     level = np.zeros(batch.num_states, np.int64)
+    for number, (arcs, begins, targets) in enumerate(batch.levels, 1):
+        level[targets] = number
+        frame[targets] = (frame[batch.source[arcs]] + (batch.transition_id[arcs] > 0))[begins]
+
+    def find(cost: Costs, beams: Costs, room: Room) -> Ways:
+        return _find_ways(batch, cost, beams, room)
+
+    ways = within_bounds(batch, lm_weight, beam, find, best_paths, max_way_arcs)
+    return lattice_lines(batch, ways, frame, level, lm_weight, name)
+
+
+def _find_ways(batch: LatticeBatch, cost: Costs, beams: Costs, room: Room) -> Ways:
+    """Ways between nodes; see ``within_bounds``."""
+    owner = np.repeat(np.arange(len(beams)), np.diff(batch.first_state))
+    forward, backward = _distances(batch, cost)
+    limit = (forward[batch.final] + beams + SLACK)[owner]
     tokens = _Tokens(batch.num_states)
     links: list[tuple[Column, Column]] = []  # (token, word arc) of each arc between nodes
     none = np.full(len(batch.start), -1)
     tokens.add(batch.start, batch.start, np.zeros(len(none)), none, none)
-    for number, (arcs, begins, targets) in enumerate(batch.levels, 1):
-        level[targets] = number
-        frame[targets] = (frame[batch.source[arcs]] + (batch.transition_id[arcs] > 0))[begins]
+    for arcs, _, _ in batch.levels:
         row, token = tokens.spread(batch.source[arcs])
         arc = arcs[row]
         origin, total = tokens.origin[token], tokens.cost[token] + cost[arc]
         target = batch.target[arc]
         kept = forward[origin] + total + backward[target] <= limit[target]
+        kept &= room[owner[target]] >= 0
         arc, token, origin, target = arc[kept], token[kept], origin[kept], target[kept]
         total, word = total[kept], batch.words[arc].astype(np.int64)
         spoken = np.flatnonzero(word)
         best = spoken[cheapest(total[spoken], target[spoken], origin[spoken], word[spoken])]
         links.append((token[best], arc[best]))
+        np.subtract.at(room, owner[target[best]], tokens.length[token[best]] + 1)
         nodes = np.unique(target[best])
         # The new tokens: ways that go on without a word, and an empty way from each new node.
         silent = np.flatnonzero(word == 0)
@@ -149,10 +176,10 @@ def word_lattices(
         tokens.add(state[best], origin[best], total[best], token[best], arc[best])
     link_token, link_arc = (np.concatenate(column) for column in zip(*links, strict=True))
     _, end_token = tokens.spread(batch.final)
+    np.subtract.at(room, owner[tokens.origin[end_token]], tokens.length[end_token])
     token = np.append(link_token, end_token)
     last = np.append(link_arc, np.full(len(end_token), -1))
-    ways = Ways.of(batch, tokens.origin[token], last, *tokens.ways(token, last))
-    return lattice_lines(batch, ways, frame, level, lm_weight, name)
+    return Ways.of(batch, tokens.origin[token], last, *tokens.ways(token, last))
 
 
 @dataclass(frozen=True)
