@@ -23,6 +23,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--graph", type=Path, required=True, help="HCLG.fst; graph.json beside it")
     parser.add_argument("--features", required=True, help="MfccOptions as JSON")
     parser.add_argument("--options", default="{}", help="DecodeOptions as JSON")
+    parser.add_argument("--cmvn", type=Path, help="cmvn.ark of the training set, to follow streams")
     parser.add_argument("--output-dir", type=Path, required=True)
     args = parser.parse_args(arguments)
     exported = export_model(
@@ -33,6 +34,7 @@ def main(arguments: list[str] | None = None) -> None:
         parse_options(DecodeOptions, args.options, "--options"),
         args.output_dir,
         args.adaptation_dir,
+        args.cmvn,
     )
     print(f"{exported.folder}: a model of kind {exported.kind}", file=sys.stderr)
 

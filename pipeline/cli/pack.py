@@ -25,7 +25,7 @@ def pack(
     """Copy a trained model with its graph, words and options into one folder for `transcribe`.
 
     The folder can be moved; it is checked when it is opened. A network on fMLLR features takes the
-    rung along that adapts speakers.
+    rung along that adapts speakers; others can also follow a stream.
 
     Examples:
 
@@ -61,6 +61,7 @@ def _pack(config: Config, model: str, split: str, grammar: str, output_dir: Path
     rung = None
     if model in config.nnet and config.nnet[model].features == "fmllr":
         rung = folder / config.rung_of(model)
+    cmvn = folder / "data/train/cmvn.ark"
     export_model(
         folder / model,
         Path(graph_lang(config, split)["lang"]).parent,
@@ -69,4 +70,5 @@ def _pack(config: Config, model: str, split: str, grammar: str, output_dir: Path
         config.decode,
         output_dir,
         rung,
+        cmvn if cmvn.is_file() else None,
     )

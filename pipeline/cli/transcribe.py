@@ -1,4 +1,4 @@
-"""`hybrid transcribe`: the words of any audio file, by the program of that name."""
+"""`hybrid transcribe`: the words of any audio, by the programs transcribe and transcribe_stream."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from pipeline.cli.arguments import mistakes_as_lines
+from pipeline.io.errors import UserError
 from pipeline.workflow import program_environment
 
 
@@ -25,8 +27,16 @@ class Form(StrEnum):
 
 
 def transcribe(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Any audio.")],
     model: Annotated[Path, typer.Option(metavar="DIR", help="Model folder, of hybrid pack.")],
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="FILE...", help="Any audio.")
+    ] = None,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Standard input instead of files, words as they come.")
+    ] = False,
+    sampling_rate: Annotated[
+        int | None, typer.Option(metavar="HZ", help="Of a stream of raw 16-bit samples.")
+    ] = None,
     form: Annotated[
         list[Form] | None, typer.Option("--format", help="May be repeated [default: txt].")
     ] = None,
@@ -43,15 +53,25 @@ def transcribe(
 ) -> None:
     """Transcribe audio files of any length and sampling rate with a trained model's folder.
 
+    A stream is WAV or, with --sampling-rate, raw 16-bit samples of one channel. Its partial words
+    go to standard error; with --format json all goes to standard output, a line each.
+
     Examples:
 
       hybrid transcribe talk.flac --model models/digits
 
       hybrid transcribe *.wav --model models/digits --format srt --output-dir subtitles
+
+      arecord -q -f S16_LE -r 16000 | hybrid transcribe --stream --sampling-rate 16000 --model m
     """
-    words = [
-        *(sys.executable, "-m", "pipeline.bin.transcribe", *map(str, files)),
-        *("--model", str(model), "--format", *(form or [Form.TXT]), "--segmentation", segmentation),
+    with mistakes_as_lines():
+        words = (_of_stream if stream else _of_files)(
+            model, files or [], form or [Form.TXT], sampling_rate
+        )
+        if stream and (output_dir or bayes_risk or segmentation != "vad"):
+            raise UserError("--output-dir, --segmentation and --bayes-risk are not for --stream")
+    words += [
+        *(["--segmentation", segmentation] if not stream else []),
         *(["--output-dir", str(output_dir)] if output_dir else []),
         *(["--bayes-risk"] if bayes_risk else []),
         *(["--beam", str(beam)] if beam else []),
@@ -60,3 +80,30 @@ def transcribe(
     status = subprocess.run(words, env=environment, check=False).returncode
     if status:
         raise typer.Exit(status)
+
+
+def _of_files(
+    model: Path, files: list[Path], forms: list[Form], sampling_rate: int | None
+) -> list[str]:
+    if not files:
+        raise UserError("no FILE; name some, or give --stream")
+    if sampling_rate is not None:
+        raise UserError("--sampling-rate is for --stream; a file says its own")
+    return [
+        *(sys.executable, "-m", "pipeline.bin.transcribe", *map(str, files)),
+        *("--model", str(model), "--format", *forms),
+    ]
+
+
+def _of_stream(
+    model: Path, files: list[Path], forms: list[Form], sampling_rate: int | None
+) -> list[str]:
+    if files:
+        raise UserError("--stream reads standard input; leave out the files")
+    if forms not in ([Form.TXT], [Form.JSON]):
+        raise UserError("--stream has the forms txt and json, one of them")
+    return [
+        *(sys.executable, "-m", "pipeline.bin.transcribe_stream"),
+        *("--model", str(model), "--format", *forms),
+        *(["--sampling-rate", str(sampling_rate)] if sampling_rate else []),
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from pipeline.decode.adaptation import adapt_by_decoding
 from pipeline.decode.bayes_risk import confidences, minimum_bayes_risk
 from pipeline.decode.compiled_lattice import word_lattices
 from pipeline.decode.inputs import SearchGraph, Utterance
+from pipeline.decode.lattice import LatticeBatch
 from pipeline.decode.model_directory import ModelDirectory, open_model
 from pipeline.decode.n_best import n_best
 from pipeline.decode.native_search import NativeSearch
@@ -27,6 +29,9 @@ from pipeline.gmm.transform import SpeakerTransforms, apply_fmllr
 from pipeline.hmm.lang import Lang
 from pipeline.hmm.model import Hmm
 from pipeline.io.errors import UserError
+
+if TYPE_CHECKING:
+    from pipeline.nnet.model_files import HybridModel
 
 NUM_SENTENCES = 100  # of a lattice, for confidences
 SPEAKER = "speaker"
@@ -77,6 +82,9 @@ class Recogniser:
                 f"{folder}: the model has {self.likelihoods.num_pdfs} pdfs, the graph "
                 f"{graph.num_pdfs}; export the model again"
             )
+        self.cmvn = directory.cmvn
+        self.norm_vars = self.likelihoods.norm_vars or directory.features.norm_vars
+        self.folder = folder
 
     @classmethod
     def open(cls, folder: Path, beam: float | None = None) -> Recogniser:
@@ -86,6 +94,16 @@ class Recogniser:
             UserError: see ``open_model``.
         """
         return cls(open_model(folder), beam)
+
+    @property
+    def frame_shift(self) -> float:
+        """Seconds from frame to frame."""
+        return self.features.frame_shift_ms / 1000.0
+
+    @property
+    def network(self) -> HybridModel | None:
+        """The network; none in a folder of GMMs."""
+        return self.likelihoods.model if isinstance(self.likelihoods, _Network) else None
 
     @property
     def sampling_rate(self) -> int:
@@ -152,6 +170,12 @@ class Recogniser:
             return []
         log_likes = self.log_likelihoods(frames, statistics, transforms)
         batch = self.search.decode([Utterance("segment", log_likes)])
+        return self.words_of(batch, offset, bayes_risk)
+
+    def words_of(
+        self, batch: LatticeBatch, offset: float = 0.0, bayes_risk: bool = False
+    ) -> list[TimedWord]:
+        """Words of the lattice of one segment, as ``recognise``."""
         (lattice,) = word_lattices(
             batch, self.options.lm_weight, self.options.lattice_beam, self.graph.words.name
         )
@@ -159,7 +183,7 @@ class Recogniser:
         chosen = minimum_bayes_risk(found).sentence if bayes_risk else found[0]
         spans = word_frames(chosen, lattice, self.lang, self.transitions)
         shares = confidences(chosen.words, found)
-        return timed_words(spans, shares, self.features.frame_shift_ms / 1000.0, offset)
+        return timed_words(spans, shares, self.frame_shift, offset)
 
     def log_likelihoods(
         self,
@@ -169,8 +193,7 @@ class Recogniser:
     ) -> NDArray[np.float32]:
         """(T, P) of a segment's frames, T > 0; arguments as for ``recognise``."""
         offsets = np.array([0, len(frames)], np.int64)
-        norm_vars = self.features.norm_vars or self.likelihoods.norm_vars
-        normalised = apply_cmvn(frames, offsets, [SPEAKER], {SPEAKER: statistics}, norm_vars)
+        normalised = apply_cmvn(frames, offsets, [SPEAKER], {SPEAKER: statistics}, self.norm_vars)
         if self.rung is not None:
             plain = self.rung.transform.apply(normalised, offsets)
             normalised = apply_fmllr(plain, offsets, [SPEAKER], transforms)

@@ -1,5 +1,8 @@
 """Token passing over a graph with beam and lattice, compiled: the kernels of ``native_search``.
 
+A search is begun, advanced by any number of frames at a time, and finished; the division into parts
+changes nothing.
+
 Source: Kaldi's decoder/lattice-faster-decoder.cc (cutoffs, links, pruning backwards by extra cost).
 Epsilon arcs are taken in the order of the rank of their source, so that each is taken once, and
 links lie in topological order; so pruning is one pass backwards. Costs are scaled, in float64.
@@ -12,12 +15,11 @@ from numba import njit
 from numpy.typing import NDArray
 
 from pipeline.decode.lattice_kernels import topological
+from pipeline.decode.token_pruning import NOTHING, Floats, prune
 
 PRUNE_INTERVAL = 25  # frames between prunings of what cannot come into the lattice
 BEAM_DELTA = 0.5  # added to a beam that max_active made narrower
-NOTHING = -1
 Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 # Tokens are (state, cost) columns, links are (from token, to token, graph arc, cost) columns.
 Arcs = tuple[  # arcs of one kind, grouped by source
     Ints,  # (S + 1,) first
@@ -171,114 +173,73 @@ def _advance(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _prune(  # type: ignore[no-untyped-def]
-    tokens, links, num_tokens, num_links, frame_of, extra_of_last, first_of_last, beam
-):
-    """Drop links on no path within ``beam`` of the best one, and the tokens that then stand alone.
+def begin(start: int, silent: Arcs, rank: NDArray[np.int32], num_ranks: int, beam: float):  # type: ignore[no-untyped-def]
+    """The state of a search before the first frame, for ``advance``.
 
-    Args:
-        frame_of: (tokens,) frame of each.
-        extra_of_last: extra cost of the tokens from ``first_of_last`` on.
+    Returns:
+        tokens, links, frame_of (the frame of each token), slot (of each state, its token in the
+        frame at hand), waiting and following (scratch); sizes: tokens, links, the first token of
+        the last frame, frames.
     """
-    state, cost = tokens
-    source, target, by, price = links
-    extra = np.full(num_tokens, np.inf)
-    extra[first_of_last:] = extra_of_last
-    keep = np.zeros(num_links, np.bool_)
-    for link in range(num_links - 1, -1, -1):
-        start, end = source[link], target[link]
-        more = extra[end] + (cost[start] + price[link] - cost[end])
-        if more <= beam:
-            keep[link] = True
-            extra[start] = min(extra[start], more)
-    new = np.full(num_tokens, NOTHING, np.int32)
-    count = 0
+    tokens = (np.empty(4096, np.int32), np.empty(4096, np.float64))
+    by = np.empty(8192, np.int32)
+    links = (np.empty_like(by), np.empty_like(by), by, np.empty(8192, np.float64))
+    slot = np.full(len(rank), NOTHING, np.int32)
+    waiting = np.full(num_ranks + 1, NOTHING, np.int32)
+    tokens[0][0], tokens[1][0], slot[start] = start, 0.0, 0
+    tokens, links, num_tokens, num_links, following = _close(
+        tokens, links, (1, 0, 0), beam, slot, silent, rank, waiting, np.empty(4096, np.int32)
+    )
+    frame_of = np.zeros(max(4096, num_tokens), np.int32)
     for token in range(num_tokens):
-        if extra[token] <= beam:
-            new[token] = count
-            state[count], cost[count] = state[token], cost[token]
-            frame_of[count] = frame_of[token]
-            count += 1
-    num_kept = 0
-    for link in range(num_links):
-        if keep[link]:
-            source[num_kept], target[num_kept] = new[source[link]], new[target[link]]
-            by[num_kept], price[num_kept] = by[link], price[link]
-            num_kept += 1
-    return count, num_kept, new
+        slot[tokens[0][token]] = NOTHING
+    sizes = np.int64(num_tokens), np.int64(num_links), np.int64(0), np.int64(0)
+    return tokens, links, frame_of, slot, waiting, following, sizes
 
 
 @njit(cache=True, nogil=True)
-def search(  # type: ignore[no-untyped-def]
+def advance(  # type: ignore[no-untyped-def]
+    search,  # as ``begin`` or ``advance`` gave it; used up
     costs: NDArray[np.float32],  # (T, P) -log-likelihoods, scaled
-    start: int,
-    final: NDArray[np.float32],  # (S,)
     loud: Arcs,
     silent: Arcs,
     rank: NDArray[np.int32],
-    slot: NDArray[np.int32],  # (S,) scratch, all -1, and so it is left
     beam: float,
     lattice_beam: float,
     max_active: int,
     min_active: int,
 ):
-    """One utterance.
-
-    Returns:
-        state, frame (tokens,), source, target, graph arc (links,) of the lattice, its tokens from
-        the start on in the order of frames; which of them are of the last frame; whether one of
-        these is final. Without a path to the last frame, nothing.
-    """
-    tokens = (np.empty(4096, np.int32), np.empty(4096, np.float64))
-    by = np.empty(8192, np.int32)
-    links = (np.empty_like(by), np.empty_like(by), by, np.empty(8192, np.float64))
-    frame_of = np.empty(4096, np.int32)
-    waiting = np.full(rank.max() + 2, NOTHING, np.int32)
-    following = np.empty(4096, np.int32)
-    tokens[0][0], tokens[1][0], slot[start] = start, 0.0, 0
-    num_tokens, num_links, begin = 1, 0, 0
-    cutoff = beam
-    num_frames = len(costs)
-    for frame in range(num_frames + 1):
-        if frame > 0:
-            here = tokens[1][begin:num_tokens]
-            cutoff, next_beam = _cutoff(here, beam, max_active, min_active)
-            old_end = num_tokens
-            row = costs[frame - 1]
-            tokens, links, num_tokens, num_links, cutoff = _advance(
-                tokens, links, num_tokens, num_links, begin, cutoff, next_beam, row, slot, loud
-            )
-            begin = old_end
-            if begin == num_tokens:
-                none = tokens[0][:0]
-                return none, none, none, none, none, np.int32(0), False
-        sizes = num_tokens, num_links, begin
+    """The state of the search after further frames; without tokens if no path lives on."""
+    tokens, links, frame_of, slot, waiting, following, sizes = search
+    num_tokens, num_links, first, frame = sizes
+    for row in costs:
+        if first == num_tokens:
+            break
+        frame += 1
+        here = tokens[1][first:num_tokens]
+        cutoff, next_beam = _cutoff(here, beam, max_active, min_active)
+        old_end = num_tokens
+        tokens, links, num_tokens, num_links, cutoff = _advance(
+            tokens, links, num_tokens, num_links, first, cutoff, next_beam, row, slot, loud
+        )
+        first = old_end
+        if first == num_tokens:
+            num_tokens = num_links = first = 0
+            break
         tokens, links, num_tokens, num_links, following = _close(
-            tokens, links, sizes, cutoff, slot, silent, rank, waiting, following
+            *(tokens, links, (num_tokens, num_links, first), cutoff, slot, silent),
+            *(rank, waiting, following),
         )
         frame_of = _grown(frame_of, num_tokens)
-        frame_of[begin:num_tokens] = frame
-        for token in range(begin, num_tokens):
+        frame_of[first:num_tokens] = frame
+        for token in range(first, num_tokens):
             slot[tokens[0][token]] = NOTHING
-        if frame % PRUNE_INTERVAL == 0 and frame < num_frames:
-            size = num_tokens - begin
+        if frame % PRUNE_INTERVAL == 0:
+            size = num_tokens - first
             zeros = np.zeros(size)
-            num_tokens, num_links, _ = _prune(
-                tokens, links, num_tokens, num_links, frame_of, zeros, begin, lattice_beam
+            num_tokens, num_links, _ = prune(
+                tokens, links, num_tokens, num_links, frame_of, zeros, first, lattice_beam
             )
-            begin = num_tokens - size
-    ends = np.empty(num_tokens - begin)
-    for token in range(begin, num_tokens):
-        ends[token - begin] = tokens[1][token] + final[tokens[0][token]]
-    reached = bool(ends.min() < np.inf)
-    if not reached:
-        ends[:] = tokens[1][begin:num_tokens]
-    ends -= ends.min()
-    num_tokens, num_links, new = _prune(
-        tokens, links, num_tokens, num_links, frame_of, ends, begin, lattice_beam
-    )
-    while begin < len(new) and new[begin] == NOTHING:
-        begin += 1
-    states, frames = tokens[0][:num_tokens], frame_of[:num_tokens]
-    source, target, by = links[0][:num_links], links[1][:num_links], links[2][:num_links]
-    return states, frames, source, target, by, new[begin], reached
+            first = num_tokens - size
+    sizes = np.int64(num_tokens), np.int64(num_links), np.int64(first), np.int64(frame)
+    return tokens, links, frame_of, slot, waiting, following, sizes

@@ -18,6 +18,7 @@ from pipeline.config import ModelOptions
 from pipeline.decode.model_directory import open_model
 from pipeline.decode.recogniser import SPEAKER, Recogniser
 from pipeline.decode.transcribe import transcribe
+from pipeline.features.cmvn import write_cmvn
 from pipeline.features.feature_set import FeatureSet
 from pipeline.gmm.model import GmmModel
 from pipeline.io.errors import UserError
@@ -160,12 +161,18 @@ def test_a_recipes_model_is_packed(made: Path, tmp_path: Path) -> None:
     shutil.copytree(made / "gmm", root / "official/mono")
     shutil.copytree(made / "lang", root / "lang")
     shutil.copytree(made / "graph", root / "official/graph/mono/loop")
+    statistics = np.ones((2, 14))
+    (root / "official/data/train").mkdir(parents=True)
+    write_cmvn(root / "official/data/train/cmvn.ark", {"a": statistics, "b": 2 * statistics})
     arguments = ["pack", "fsdd", "mono", str(tmp_path / "packed"), "--set", f"output={root}"]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
     assert "mono of official, grammar loop" in result.output
     packed = open_model(tmp_path / "packed")
     assert (packed.kind, packed.features.norm_vars) == ("gmm", True)
+    assert packed.cmvn is not None
+    assert packed.cmvn[:, :-1] == pytest.approx(3.0)
+    assert packed.cmvn[:, -1].tolist() == [3.0, 1.0]  # frames; variances are normalised
     for wrong, said in (
         (["nothing"], "MODEL nothing: unknown; there are mono, "),
         (["mono", "--split", "x"], "--split x: unknown; there are official, theo"),

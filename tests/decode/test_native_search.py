@@ -112,3 +112,40 @@ def test_a_cycle_of_epsilons_is_one_line() -> None:
     graph = SearchGraph(from_tuples(arcs, {1: 0.0}), PDF_OF, NUM_PDFS, WORDS)
     with pytest.raises(UserError, match="cycle of epsilons"):
         NativeSearch(graph, WIDE)
+
+
+def test_a_search_in_parts_is_that_of_the_whole_and_knows_its_best_path_at_any_time() -> None:
+    options = replace(WIDE, lattice_beam=1.0)
+    num_final = 0
+    for seed in range(NUM_GRAPHS):
+        graph = random_graph(seed)
+        likes = np.concatenate([u.log_likes for u in random_utterances(seed, 8)])
+        search = NativeSearch(graph, options)
+        running, other = search.start(), search.start()
+        other.advance(likes[:3])  # another utterance at the same time
+        place = 0
+        for size in (1, 2, 5, 30, 1000):
+            running.advance(likes[place : place + size])
+            place = min(len(likes), place + size)
+            assert running.num_frames == place
+            arcs = running.best_path()
+            cost, _ = viterbi(graph, likes[:place], 2.0, any_end=True)
+            assert np.isfinite(cost) == (len(arcs) > 0)
+            if not len(arcs):
+                continue
+            labels = graph.fst.ilabel[arcs]
+            pdfs = graph.pdf_of[labels[labels > 0]]
+            assert len(pdfs) == place
+            acoustic = -likes[np.arange(place), pdfs].sum(dtype=np.float64)
+            total = acoustic / 2.0 + graph.fst.cost[arcs].sum(dtype=np.float64)
+            assert total == pytest.approx(cost, abs=1e-3)
+            end, _ = viterbi(graph, likes[:place], 2.0)
+            if np.isfinite(end):
+                assert running.final_relative_cost() == pytest.approx(end - cost, abs=1e-3)
+                num_final += 1
+            else:
+                assert running.final_relative_cost() == np.inf
+        whole, parts = search.decode([Utterance("a", likes)]), running.finish("a")
+        for name in ("source", "target", "transition_id", "words", "acoustic", "graph"):
+            assert np.array_equal(getattr(whole, name), getattr(parts, name))
+    assert num_final > NUM_GRAPHS

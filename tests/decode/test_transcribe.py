@@ -151,8 +151,8 @@ def test_other_versions_and_folders_are_named(made: Path, tmp_path: Path) -> Non
         open_model(tmp_path)
     path = tmp_path / "manifest.json"
     manifest = json.loads((made / "export/manifest.json").read_text())
-    path.write_text(json.dumps(manifest | {"format": 2}))
-    with pytest.raises(UserError, match="format 2, this version reads 1"):
+    path.write_text(json.dumps(manifest | {"format": 3}))
+    with pytest.raises(UserError, match="format 3, this version reads 2"):
         open_model(tmp_path)
     for text in ("{", "[]", '{"format": 1}', json.dumps(manifest | {"kind": "other"})):
         path.write_text(text)

@@ -220,6 +220,31 @@ def test_transcribe_knows_the_formats_of_its_program() -> None:
     assert set(Form) == set(FORMATS)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "no FILE"),
+        (["a.wav", "--sampling-rate", "8000"], "--sampling-rate is for --stream"),
+        (["a.wav", "--stream"], "leave out the files"),
+        (["--stream", "--format", "srt"], "forms txt and json"),
+        (["--stream", "--bayes-risk"], "not for --stream"),
+    ],
+)
+def test_transcribe_refuses_what_does_not_go_together(arguments: list[str], said: str) -> None:
+    status, lines = invoke("transcribe", *arguments, "--model", "m")
+    assert status == 1
+    (line,) = lines
+    assert said in line
+
+
+def test_transcribe_hands_a_stream_over(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    folder = str(tmp_path / "none")
+    status, _ = invoke("transcribe", "--stream", "--model", folder, "--sampling-rate", "8000")
+    assert status == 1
+    (line,) = capfd.readouterr().err.strip().splitlines()
+    assert line.startswith(f"error: {folder}: no manifest.json")
+
+
 def test_transcribe_hands_over_files_and_options(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
