@@ -15,7 +15,6 @@ from pipeline.gmm.diag_gmm import AmDiagGmm
 from pipeline.gmm.fmllr import FmllrStatistics, estimate_fmllr
 from pipeline.gmm.model import GmmModel
 from pipeline.gmm.shards import Shard, single_shard, sort_frames
-from pipeline.gmm.train import silence_pdfs
 from pipeline.gmm.transform import apply_fmllr
 from pipeline.gmm.workers import SERIAL, Workers, one_blas_thread
 from pipeline.hmm.lang import Lang
@@ -79,12 +78,7 @@ def align_shards(
             gmm,
             shard.frames(features, model.transform, fmllr),
             features.offsets,
-            options.beam,
-            options.retry_beam,
-            options.acoustic_scale,
-            options.transition_scale,
-            options.self_loop_scale,
-            workers=workers,
+            options,
         )
         shard.alignment = found.transition_ids
         return AlignedShard(shard, found.score, found.retried)
@@ -146,6 +140,6 @@ def _accumulate(
         plain,
         features.offsets,
         features.speakers,
-        sort_frames(model.hmm, transition_ids, silence_pdfs(lang, model.hmm)),
+        sort_frames(model.hmm, transition_ids, model.hmm.pdfs_of(lang.silence_phone_ids())),
         workers,
     )

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.features.feature_set import FeatureSet
-from pipeline.gmm.aligner import Alignment, PdfLikelihoods, gmm_likelihoods
+from pipeline.gmm.aligner import Alignment
 from pipeline.gmm.diag_gmm import AmDiagGmm
-from pipeline.gmm.train import silence_pdfs
+from pipeline.gmm.likelihoods import PdfLikelihoods, gmm_likelihoods
 from pipeline.gmm.workers import SERIAL, Workers
 from pipeline.hmm.lang import Lang
 from pipeline.hmm.model import Hmm
@@ -30,7 +30,10 @@ UNKNOWN_WORD = "missing word in the lexicon"
 NOISE = "noise"
 TOO_SHORT = "cannot be aligned: too short for its transcript"
 NO_PATH = "cannot be aligned: "  # and one of the causes above
-FRAME_STEP = 2  # every other frame is enough for the gap
+# Frames of an utterance that are looked at, evenly spread: they are enough for a mean, and all pdfs
+# at all frames would take longer than the alignment itself.
+LEAST_STEP = 2
+MEASURED_FRAMES = 100
 BLOCK = 4000
 
 
@@ -90,10 +93,11 @@ def measure(
         likelihoods: of the model that made the alignment, for the frames of ``features``.
     """
     pdf = hmm.transitions.pdf_of[alignment.transition_ids]
-    silence = silence_pdfs(lang, hmm)
+    silence = hmm.pdfs_of(lang.silence_phone_ids())
     speech = (alignment.transition_ids > 0) & ~np.isin(pdf, silence)
     place = np.arange(features.num_frames) - np.repeat(features.offsets[:-1], features.lengths)
-    chosen = np.flatnonzero(speech & (place % FRAME_STEP == 0))
+    step = np.maximum(features.lengths // MEASURED_FRAMES, LEAST_STEP)
+    chosen = np.flatnonzero(speech & (place % np.repeat(step, features.lengths) == 0))
     own = np.empty(len(chosen), np.float32)
     best = np.empty(len(chosen), np.float32)
     # Without silence: a model of any noise would take what is strange.

@@ -12,7 +12,7 @@ from pipeline.align.files import AlignedPart, write_alignment
 from pipeline.align.forced import AlignedShard, SpeakerTransforms, align_shards
 from pipeline.align.triage import judge, measure
 from pipeline.config import AlignOptions
-from pipeline.gmm.aligner import gmm_likelihoods
+from pipeline.gmm.likelihoods import gmm_likelihoods
 from pipeline.gmm.model import GmmModel
 from pipeline.gmm.shards import make_shards
 from pipeline.gmm.workers import Workers, start_workers

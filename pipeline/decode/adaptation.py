@@ -20,11 +20,12 @@ from pipeline.decode.inputs import SearchGraph, Utterance
 from pipeline.decode.native_search import NativeSearch
 from pipeline.decode.options import SearchOptions, Setting
 from pipeline.features.feature_set import FeatureSet
-from pipeline.gmm.aligner import PackedGraphs, align
+from pipeline.gmm.aligner import align
 from pipeline.gmm.diag_gmm import AmDiagGmm, with_squares
 from pipeline.gmm.model import GmmModel
 from pipeline.gmm.transform import apply_fmllr
 from pipeline.hmm.lang import Lang
+from pipeline.hmm.packed_graphs import PackedGraphs
 
 NUM_PASSES = 2
 
@@ -68,8 +69,7 @@ def adapt_by_decoding(
             gmm,
             frames,
             offsets,
-            AlignOptions().beam,
-            AlignOptions().retry_beam,
+            AlignOptions(),
         )
         transforms = adapt(model, lang, hypotheses, plain, alignment.transition_ids, transforms)
         gmm, frames = model.gmm, apply_fmllr(plain, offsets, speakers, transforms)

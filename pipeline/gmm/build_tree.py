@@ -70,6 +70,7 @@ def build_tree(
             inside &= np.isin(statistics.events[:, 3], group)
             root_of |= {(phone, c): len(roots) for phone in members for c in group}
             roots.append(_Grown(np.flatnonzero(inside), len(roots)))
+    inside_question = _membership(questions, statistics.events.max(initial=0))
     splittable = {n for (phone, _), n in root_of.items() if phone not in silence}
 
     def prepare(node: _Grown) -> None:
@@ -78,17 +79,17 @@ def build_tree(
         total = stats.sum(axis=0)
         base = log_likelihood(total)
         for key in (0, 2, 1, PDF_CLASS):
-            values, inverse = np.unique(events[:, column[key]], return_inverse=True)
+            order = np.argsort(events[:, column[key]], kind="stable")
+            values, starts = np.unique(events[order, column[key]], return_index=True)
             if len(values) < 2:
                 continue
-            by_value = np.zeros((len(values), stats.shape[1]))
-            np.add.at(by_value, inverse, stats)
+            by_value = np.add.reduceat(stats[order], starts, axis=0)
             if key == PDF_CLASS:
                 asked = [frozenset(range(c + 1)) for c in range(int(values.max()))]
+                yes = _membership(asked, values.max())[:, values] @ by_value
             else:
                 asked = questions
-            table = np.array([[v in q for v in values.tolist()] for q in asked], np.float64)
-            yes = table @ by_value
+                yes = inside_question[:, values] @ by_value
             no = total - yes
             valid = (yes[:, 0] > 0.5) & (no[:, 0] > 0.5)
             gain = np.where(valid, log_likelihood(yes) + log_likelihood(no) - base, -1.0)
@@ -135,6 +136,14 @@ def build_tree(
             leaf.pdf_id = number
     frozen = [_freeze(root) for root in roots]
     return ContextDependency(3, 1, {key: frozen[n] for key, n in sorted(root_of.items())})
+
+
+def _membership(questions: list[frozenset[int]], highest: int) -> NDArray[np.float64]:
+    """(questions, highest + 1): 1 where a value is in the set."""
+    table = np.zeros((len(questions), highest + 1))
+    for row, values in zip(table, questions, strict=True):
+        row[[value for value in values if value <= highest]] = 1.0
+    return table
 
 
 def _leaves(node: _Grown) -> list[_Grown]:

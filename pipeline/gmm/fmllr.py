@@ -13,7 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from pipeline.gmm.diag_gmm import AmDiagGmm
-from pipeline.gmm.outer_products import weighted_outer
+from pipeline.gmm.outer_products import BLOCK, weighted_outer
 from pipeline.gmm.sorted_frames import SortedFrames, posteriors_of
 from pipeline.gmm.statistics import FrameSort
 from pipeline.gmm.workers import SERIAL, Workers
@@ -69,10 +69,8 @@ class FmllrStatistics:
 
         def of_pdf(pdf: int) -> None:
             owned = slice(posterior_model.offsets[pdf], posterior_model.offsets[pdf + 1])
-            ignored = np.zeros(owned.stop - owned.start)
-            for block in laid_out.blocks(pdf):
-                squared = laid_out.squared[block].astype(np.float64)
-                gamma, _ = posteriors_of(posterior_model, squared, pdf, ignored)
+            for block in laid_out.blocks(pdf, BLOCK):
+                gamma = posteriors_of(posterior_model, laid_out.frames[block], pdf)
                 precision[block] = gamma @ inverse[owned]
                 pull[block] = gamma @ pulled[owned]
 
@@ -131,8 +129,10 @@ def _sweep(
     """Row-by-row maximisation; each row solves a quadratic equation (Gales 1998, eq. 32-34)."""
     dim = linear.shape[0]
     inverse = np.empty_like(quadratic)
+    pulled = np.empty_like(linear)
     for i in range(dim):
         inverse[i] = np.linalg.inv(quadratic[i])
+        pulled[i] = inverse[i] @ linear[i]
     for _ in range(num_iterations):
         moved = 0.0
         unmix = np.linalg.inv(np.ascontiguousarray(matrix[:, :dim]))
@@ -140,7 +140,7 @@ def _sweep(
             p = np.zeros(dim + 1)
             p[:dim] = unmix[:, i]
             g_p = inverse[i] @ p
-            g_k = inverse[i] @ linear[i]
+            g_k = pulled[i]
             a, b = p @ g_p, p @ g_k
             root = np.sqrt(b * b + 4.0 * a * beta)
             best_value, best_alpha = -np.inf, 0.0
@@ -155,10 +155,10 @@ def _sweep(
             moved = max(moved, np.abs(change).max())
             left = unmix[:, i].copy()
             across = np.ascontiguousarray(change[:dim]) @ unmix
-            scale = 1.0 + change[:dim] @ left
+            left /= 1.0 + change[:dim] @ left
             for r in range(dim):
                 for c in range(dim):
-                    unmix[r, c] -= left[r] * across[c] / scale
+                    unmix[r, c] -= left[r] * across[c]
             matrix[i] = row
         if moved < 1e-6:
             break

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.gmm.diag_gmm import AmDiagGmm
-from pipeline.gmm.outer_products import weighted_outer
+from pipeline.gmm.outer_products import BLOCK, lower_triangles, symmetric
 from pipeline.gmm.sorted_frames import SortedFrames, posteriors_of
-from pipeline.gmm.statistics import FrameSort, GmmStatistics
+from pipeline.gmm.statistics import FrameSort
 from pipeline.gmm.workers import SERIAL, Workers
 
 
@@ -46,28 +46,28 @@ class MlltStatistics:
     ) -> None:
         """Add aligned frames that are in order of their pdfs."""
         inverse = 1.0 / gmm.variances
-        first = GmmStatistics.zeros(gmm)
-        precision = np.empty((len(frames.squared), gmm.dim))
+        occupancy, sums = np.zeros(gmm.num_gaussians), np.zeros((gmm.num_gaussians, gmm.dim))
+        # Σ γ x xᵀ of each Gaussian: a pdf has fewer Gaussians than a frame dimensions.
+        squares = np.zeros((gmm.num_gaussians, gmm.dim * (gmm.dim + 1) // 2))
 
         def of_pdf(pdf: int) -> None:
             owned = slice(gmm.offsets[pdf], gmm.offsets[pdf + 1])
-            for block in frames.blocks(pdf):
-                rows = frames.squared[block].astype(np.float64)
-                gamma, _ = posteriors_of(gmm, rows, pdf, first.occupancy[owned])
-                first.moments[owned] += gamma.T @ rows
-                precision[block] = gamma @ inverse[owned]
+            for block in frames.blocks(pdf, BLOCK):
+                rows = frames.frames[block]
+                gamma = posteriors_of(gmm, rows, pdf)
+                occupancy[owned] += gamma.sum(axis=0)
+                sums[owned] += gamma.T @ rows.astype(np.float64)
+                squares[owned] += gamma.T @ lower_triangles(rows)
 
         workers.map(of_pdf, range(gmm.num_pdfs))
-        plain = np.ascontiguousarray(frames.squared[:, : gmm.dim])
-        self.scatter += weighted_outer(plain, precision, workers)
+        self.scatter += symmetric(inverse.T @ squares, gmm.dim)
         # Σ (x-μ)(x-μ)ᵀ = Σ x xᵀ - s μᵀ - μ sᵀ + n μ μᵀ with s = Σ γ x, all weighed by 1/σ²_mi.
-        sums = first.moments[:, : gmm.dim]
         for i in range(gmm.dim):
             weighted = gmm.means * inverse[:, i : i + 1]
             cross = sums.T @ weighted
-            square = (gmm.means * first.occupancy[:, None]).T @ weighted
+            square = (gmm.means * occupancy[:, None]).T @ weighted
             self.scatter[i] += square - cross - cross.T
-        self.beta += len(plain)
+        self.beta += len(frames.frames)
 
 
 def estimate_mllt(

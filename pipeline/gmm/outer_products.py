@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.gmm.workers import SERIAL, Workers
 
-BLOCK = 1024  # frames in one product: their outer products stay in the cache
+BLOCK = 512  # frames in one product: their outer products stay in the cache
 
 
 @njit(cache=True, nogil=True)
@@ -23,6 +23,23 @@ def _lower_triangles(rows: NDArray[np.float64], out: NDArray[np.float64]) -> Non
             at += a + 1
 
 
+def lower_triangles(frames: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The lower triangle of x_t x_tᵀ, row by row: (T, D) -> (T, D (D + 1) / 2)."""
+    num_frames, dim = frames.shape
+    triangles = np.empty((num_frames, dim * (dim + 1) // 2))
+    _lower_triangles(frames.astype(np.float64), triangles)
+    return triangles
+
+
+def symmetric(triangles: NDArray[np.float64], dim: int) -> NDArray[np.float64]:
+    """The whole matrices of lower triangles: (K, D (D + 1) / 2) -> (K, D, D)."""
+    whole = np.empty((len(triangles), dim, dim))
+    row, column = np.tril_indices(dim)
+    whole[:, row, column] = triangles
+    whole[:, column, row] = triangles
+    return whole
+
+
 def weighted_outer(
     frames: NDArray[np.float32], weights: NDArray[np.float64], workers: Workers = SERIAL
 ) -> NDArray[np.float64]:
@@ -32,20 +49,13 @@ def weighted_outer(
     with their lower triangles gives all K sums.
     """
     num_weights, dim = weights.shape[1], frames.shape[1]
-    size = dim * (dim + 1) // 2
 
     def of_block(t: int) -> NDArray[np.float64]:
-        rows = frames[t : t + BLOCK].astype(np.float64)
-        triangles = np.empty((len(rows), size))
-        _lower_triangles(rows, triangles)
-        found: NDArray[np.float64] = weights[t : t + BLOCK].T @ triangles
+        found: NDArray[np.float64]
+        found = weights[t : t + BLOCK].T @ lower_triangles(frames[t : t + BLOCK])
         return found
 
-    sums = np.zeros((num_weights, size))
+    sums = np.zeros((num_weights, dim * (dim + 1) // 2))
     for found in workers.map(of_block, range(0, len(frames), BLOCK)):
         sums += found
-    total = np.empty((num_weights, dim, dim))
-    row, column = np.tril_indices(dim)
-    total[:, row, column] = sums
-    total[:, column, row] = sums
-    return total
+    return symmetric(sums, dim)

@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.features.feature_set import FeatureSet, load_feature_set
-from pipeline.gmm.aligner import PackedGraphs
 from pipeline.gmm.sorted_frames import SortedFrames
 from pipeline.gmm.statistics import FrameSort
 from pipeline.gmm.transform import FeatureTransform, SpeakerTransforms, apply_fmllr
 from pipeline.hmm.lang import Lang
 from pipeline.hmm.model import Hmm
+from pipeline.hmm.packed_graphs import PackedGraphs
 from pipeline.io.archive import ArchiveFiles, read_scp
 from pipeline.io.errors import UserError
 from pipeline.io.json_lines import read_json_lines, write_json_lines

@@ -63,35 +63,78 @@ def log_sum_exp(
 
 
 @njit(cache=True, nogil=True, fastmath=FAST)
-def soft_max(
-    products: NDArray[np.float64],
+def _posteriors_of_frame(
+    frame: NDArray[np.float32],
+    projection: NDArray[np.float32],
+    constants: NDArray[np.float32],
+    gamma: NDArray[np.float32],
+) -> float:
+    """Posteriors of Gaussians (M,) for a frame (D,) -> gamma (M,); returns log Σ exp."""
+    dim = frame.shape[0]
+    top = np.float32(-3e38)
+    for m in range(projection.shape[0]):
+        value = np.float32(0.0)
+        for d in range(dim):
+            value += frame[d] * (projection[m, d] + projection[m, dim + d] * frame[d])
+        value += constants[m]
+        gamma[m] = value
+        top = max(top, value)
+    total = np.float32(0.0)
+    for m in range(projection.shape[0]):
+        value = _exp(gamma[m] - top)
+        gamma[m] = value
+        total += value
+    scale = np.float32(1.0) / total
+    for m in range(projection.shape[0]):
+        gamma[m] *= scale
+    return float(top) + np.log(float(total))
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def posteriors(
+    frames: NDArray[np.float32],
+    projection: NDArray[np.float32],
+    constants: NDArray[np.float32],
+    out: NDArray[np.float64],
+) -> None:
+    """Posteriors of Gaussians (M,) for frames (T, D) -> out (T, M)."""
+    gamma = np.empty(projection.shape[0], np.float32)
+    for t in range(frames.shape[0]):
+        _posteriors_of_frame(frames[t], projection, constants, gamma)
+        for m in range(gamma.shape[0]):
+            out[t, m] = gamma[m]
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def accumulate_moments(
+    frames: NDArray[np.float32],
+    moment_frames: NDArray[np.float32],
+    projection: NDArray[np.float32],
     constants: NDArray[np.float32],
     occupancy: NDArray[np.float64],
+    moments: NDArray[np.float64],
 ) -> float:
-    """Turn log-likelihoods (T, M), less ``constants`` (M,), into posteriors, in place.
+    """Add γ, γ x and γ x² of frames (T, D) to (M,) and (M, 2D).
 
-    Adds the posteriors' sums to ``occupancy`` (M,).
+    Args:
+        moment_frames: x; γ are the posteriors for ``frames``.
 
     Returns:
         Σ over frames of log Σ exp over Gaussians.
     """
-    num_gaussians = products.shape[1]
+    num_gaussians, dim = projection.shape[0], moment_frames.shape[1]
+    gamma = np.empty(num_gaussians, np.float32)
+    squared = np.empty(2 * dim, np.float64)
     log_likelihood = 0.0
-    for t in range(products.shape[0]):
-        top = -1e300
+    for t in range(frames.shape[0]):
+        log_likelihood += _posteriors_of_frame(frames[t], projection, constants, gamma)
+        for d in range(dim):
+            value = np.float64(moment_frames[t, d])
+            squared[d] = value
+            squared[dim + d] = value * value
         for m in range(num_gaussians):
-            value = products[t, m] + constants[m]
-            products[t, m] = value
-            top = max(top, value)
-        total = 0.0
-        for m in range(num_gaussians):
-            value = _exp(products[t, m] - top)
-            products[t, m] = value
-            total += value
-        scale = 1.0 / total
-        for m in range(num_gaussians):
-            value = products[t, m] * scale
-            products[t, m] = value
-            occupancy[m] += value
-        log_likelihood += top + np.log(total)
+            weight = np.float64(gamma[m])
+            occupancy[m] += weight
+            for d in range(2 * dim):
+                moments[m, d] += weight * squared[d]
     return log_likelihood

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from pipeline.io.archive import read_matrices
 from pipeline.io.atomic import write_bytes
 from pipeline.io.errors import UserError
 
+BLOCK = 4096  # frames that are spliced at a time: they stay in the cache
 SpeakerTransforms = Mapping[str, NDArray[np.float64]]  # speaker -> (D, D + 1)
 
 
@@ -32,10 +34,16 @@ class FeatureTransform:
         """(sum T, F) -> (sum T, D)."""
         if self.context == 0 and self.matrix is None:
             return add_deltas(frames, offsets, self.delta_order)
-        spliced = splice(frames, offsets, self.context, self.context)
         if self.matrix is None:
-            return spliced
-        return spliced @ self.matrix.T.astype(np.float32)
+            return splice(frames, offsets, self.context, self.context)
+        out = np.empty((len(frames), len(self.matrix)), np.float32)
+        matrix = self.matrix.T.astype(np.float32)
+        for first, last in _runs(offsets):
+            low, high = offsets[first], offsets[last]
+            own = offsets[first : last + 1] - low
+            spliced = splice(frames[low:high], own, self.context, self.context)
+            out[low:high] = spliced @ matrix
+        return out
 
     def then(self, square: NDArray[np.float64]) -> FeatureTransform:
         """Followed by a square matrix (MLLT)."""
@@ -61,6 +69,14 @@ class FeatureTransform:
             return cls(int(tensors["delta_order"]), int(tensors["context"]), tensors.get("matrix"))
         except (SafetensorError, KeyError) as error:
             raise UserError(f"{path}: damaged model file ({error}); run its stage again") from None
+
+
+def _runs(offsets: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """Utterances first..last - 1 of about BLOCK frames each."""
+    blocks = offsets[:-1] // BLOCK
+    edges = np.flatnonzero(np.diff(blocks)) + 1
+    bounds = [0, *edges.tolist(), len(blocks)]
+    return [(a, b) for a, b in itertools.pairwise(bounds) if a < b]
 
 
 def apply_fmllr(

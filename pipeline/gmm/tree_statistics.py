@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from pipeline.hmm.model import Hmm
-from pipeline.hmm.segments import frame_contexts
+from pipeline.hmm.segments import frame_contexts, unique_rows
 
 VARIANCE_FLOOR = 0.01
 
@@ -67,22 +68,35 @@ def accumulate_tree_statistics(
     free = np.isin(rows[:, 1], context_free)
     rows[free, 0] = 0
     rows[free, 2] = 0
-    events, inverse = np.unique(rows, axis=0, return_inverse=True)
-    order = np.argsort(inverse.ravel(), kind="stable")
-    starts = np.searchsorted(inverse.ravel()[order], np.arange(len(events)))
+    events, inverse = unique_rows(rows)
+    order = np.argsort(inverse, kind="stable")
+    bounds = np.searchsorted(inverse[order], np.arange(len(events) + 1))
+    stats = np.zeros((len(events), 1 + 2 * frames.shape[1]))
+    _add_moments(frames, frame[order], bounds, stats)
+    return TreeStatistics(events, stats)
+
+
+@njit(cache=True, nogil=True)
+def _add_moments(
+    frames: NDArray[np.float32],
+    order: NDArray[np.int64],
+    bounds: NDArray[np.int64],
+    stats: NDArray[np.float64],
+) -> None:
+    """Add frames order[bounds[e]:bounds[e + 1]] to row e of ``stats``."""
     dim = frames.shape[1]
-    stats = np.empty((len(events), 1 + 2 * dim))
-    bounds = np.append(starts, len(order))
-    for event in range(len(events)):
-        values = frames[frame[order[bounds[event] : bounds[event + 1]]]].astype(np.float64)
-        stats[event, 0] = len(values)
-        stats[event, 1 : 1 + dim] = values.sum(axis=0)
-        stats[event, 1 + dim :] = (values**2).sum(axis=0)
-    return TreeStatistics(events.astype(np.int32), stats)
+    for event in range(stats.shape[0]):
+        for place in range(bounds[event], bounds[event + 1]):
+            frame = frames[order[place]]
+            stats[event, 0] += 1.0
+            for d in range(dim):
+                value = np.float64(frame[d])
+                stats[event, 1 + d] += value
+                stats[event, 1 + dim + d] += value * value
 
 
 def _sum_events(events: NDArray[np.int32], stats: NDArray[np.float64]) -> TreeStatistics:
-    unique, inverse = np.unique(events, axis=0, return_inverse=True)
+    unique, inverse = unique_rows(events)
     total = np.zeros((len(unique), stats.shape[1]))
-    np.add.at(total, inverse.ravel(), stats)
-    return TreeStatistics(unique.astype(np.int32), total)
+    np.add.at(total, inverse, stats)
+    return TreeStatistics(unique, total)

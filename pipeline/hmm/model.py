@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.hmm.topology import Topology
 from pipeline.hmm.transition_model import TransitionModel
@@ -35,6 +36,11 @@ class Hmm:
     def num_pdfs(self) -> int:
         """Number of tied states."""
         return self.tree.num_pdfs
+
+    def pdfs_of(self, phone_ids: list[int]) -> NDArray[np.int32]:
+        """Pdf_ids of these phones, ascending."""
+        inside = np.isin(self.transitions.phone_of, phone_ids)
+        return np.unique(self.transitions.pdf_of[inside])
 
     def save(self, path: Path) -> None:
         """Write hmm.json."""

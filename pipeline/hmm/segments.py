@@ -75,6 +75,18 @@ def frame_contexts(
     return frame, rows
 
 
+def unique_rows(rows: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Distinct rows of small non-negative numbers, sorted, and the index of each row (N,) there.
+
+    As np.unique with an axis, which compares rows number by number and so takes ten times as long.
+    """
+    key = np.zeros(len(rows), np.int64)
+    for column in rows.T:
+        key = key * (int(column.max(initial=0)) + 1) + column
+    _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
+    return rows[first], inverse.ravel()
+
+
 def convert_alignment(
     source: Hmm, target: Hmm, transition_ids: NDArray[np.int32], offsets: NDArray[np.int64]
 ) -> NDArray[np.int32]:
@@ -84,7 +96,7 @@ def convert_alignment(
     if not len(frame):
         return converted
     index = source.transitions.index_of[transition_ids[frame]]
-    unique, inverse = np.unique(np.column_stack([rows, index]), axis=0, return_inverse=True)
+    unique, inverse = unique_rows(np.column_stack([rows, index]))
     width = target.tree.context_width
     ids = np.empty(len(unique), np.int32)
     for n, (left, phone, right, hmm_state, arc) in enumerate(unique.tolist()):
@@ -93,5 +105,5 @@ def convert_alignment(
         pdf = target.tree.pdf_id(window, pdf_class)
         state = target.transitions.transition_state(phone, hmm_state, pdf)
         ids[n] = target.transitions.transition_id(state, arc)
-    converted[frame] = ids[inverse.ravel()]
+    converted[frame] = ids[inverse]
     return converted

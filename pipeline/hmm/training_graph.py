@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from pipeline.hmm.lang import Lang
@@ -123,10 +124,10 @@ class GraphCompiler:
         def phone_of(instance: int) -> int:
             return 0 if instance == EXIT else instances[instance].phone_id
 
-        def rights(instance: int) -> list[int]:
-            if not contextual:
-                return [0]
-            return sorted({phone_of(n) for n, _ in instances[instance].next})
+        rights = [
+            sorted({phone_of(n) for n, _ in phone.next}) if contextual else [0]
+            for phone in instances
+        ]
 
         lefts: list[set[int]] = [set() for _ in instances]
         for instance, _ in entries:
@@ -141,7 +142,7 @@ class GraphCompiler:
         num_nodes = 0
         for n, phone in enumerate(instances):
             for left in sorted(lefts[n]):
-                for right in rights(n):
+                for right in rights[n]:
                     states = self._expand(left, phone.phone_id, right)
                     first_node[n, left, right] = num_nodes
                     expanded[n, left, right] = states
@@ -150,7 +151,7 @@ class GraphCompiler:
         initial = np.full(num_nodes, -np.inf, np.float32)
         arcs: list[tuple[int, int, int, float]] = []  # destination, source, transition_id, log-prob
         for instance, log_prob in entries:
-            for right in rights(instance):
+            for right in rights[instance]:
                 initial[first_node[instance, 0, right]] = log_prob
         for (n, left, right), states in expanded.items():
             start = first_node[n, left, right]
@@ -165,7 +166,7 @@ class GraphCompiler:
                     if following == EXIT
                     else [
                         first_node[following, here if contextual else 0, r]
-                        for r in rights(following)
+                        for r in rights[following]
                     ]
                 )
                 arcs += [
@@ -184,7 +185,7 @@ class GraphCompiler:
             arc_source=source,
             arc_transition=np.array([a[2] for a in arcs], np.int32),
             arc_log_prob=np.array([a[3] for a in arcs], np.float32),
-            min_frames=_shortest(initial, first_arc, source),
+            min_frames=int(_shortest(initial, first_arc, source)),
         )
 
     def _expand(self, left: int, phone_id: int, right: int) -> _Expanded:
@@ -221,21 +222,24 @@ class _Expanded:
         return cls(pdfs, inner, exits)
 
 
+@njit(cache=True)
 def _shortest(
     initial: NDArray[np.float32], first_arc: NDArray[np.int32], source: NDArray[np.int32]
 ) -> int:
     """Fewest frames from an initial node to the exit (Bellman sweeps; few are needed)."""
     num_nodes = len(initial)
     far = np.iinfo(np.int32).max // 2
-    frames = [1 if np.isfinite(p) else far for p in initial] + [far]
-    sources, firsts = source.tolist(), first_arc.tolist()
+    frames = np.full(num_nodes + 1, far, np.int64)
+    for node in range(num_nodes):
+        if np.isfinite(initial[node]):
+            frames[node] = 1
     changed = True
     while changed:
         changed = False
         for node in range(num_nodes + 1):
             step = 0 if node == num_nodes else 1
-            for arc in range(firsts[node], firsts[node + 1]):
-                candidate = frames[sources[arc]] + step
+            for arc in range(first_arc[node], first_arc[node + 1]):
+                candidate = frames[source[arc]] + step
                 if candidate < frames[node]:
                     frames[node] = candidate
                     changed = True

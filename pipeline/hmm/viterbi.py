@@ -1,22 +1,99 @@
 """Viterbi alignment of many utterances at once, compiled, with beam and retry.
 
-Source: Rabiner (1989) eq. 33; Kaldi's decoder/training-graph-compiler.h and
-gmm-align-compiled (beam, retry beam). The beam is in the scaled scores.
+What a state says of a frame comes from a table, or from mixtures that are evaluated where the
+search comes to: within the beam that is a small part of a long transcript.
+Source: Rabiner (1989) eq. 33; Kaldi's decoder/training-graph-compiler.h, gmm-align-compiled (beam,
+retry beam) and gmm/decodable-am-diag-gmm.h (likelihoods when they are asked for). The beam is in
+the scaled scores.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
 import numpy as np
 from numba import njit, prange
+from numba.extending import overload
 from numpy.typing import NDArray
 
 NO_ARC = -1
+NEGLIGIBLE = np.float32(-16.0)  # exp of it is lost beside 1 in float32
+
+
+class Table(NamedTuple):
+    """Scaled log-likelihoods of every frame of an utterance and every pdf of its graph."""
+
+    values: NDArray[np.float32]  # flat: utterance u is (T_u, K_u) from start[u]
+    start: NDArray[np.int64]  # (U,)
+
+
+class Mixtures(NamedTuple):
+    """Diagonal Gaussians; log N(x) = constant + Σ_d x_d (linear_d + square_d x_d)."""
+
+    frames: NDArray[np.float32]  # (sum T, D)
+    pdfs: NDArray[np.int32]  # pdf_ids of all graphs: graph g's from pdf_offset[g]
+    first: NDArray[np.int64]  # (P + 1,): pdf p owns Gaussians first[p]..first[p + 1]
+    constant: NDArray[np.float32]  # (M,)
+    projection: NDArray[np.float32]  # (M, 2D): linear, square
+    boost: NDArray[np.float32]  # (P,) added to a pdf's log-likelihood
+    scale: np.float32  # of the sum
+
+
+Scores = Table | Mixtures
+
+
+@njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "nsz", "arcp"})
+def _log_mixture(mixtures: Mixtures, frame: int, pdf: int) -> np.float32:
+    """Scaled log p(x | pdf), the boost included."""
+    x = mixtures.frames[frame]
+    dim = x.shape[0]
+    top = np.float32(-np.inf)
+    total = np.float32(0.0)
+    for m in range(mixtures.first[pdf], mixtures.first[pdf + 1]):
+        row = mixtures.projection[m]
+        value = np.float32(0.0)
+        for d in range(dim):
+            value += x[d] * (row[d] + row[dim + d] * x[d])
+        value += mixtures.constant[m]
+        if value > top:  # the sum is kept relative to its largest term
+            if total > np.float32(0.0):
+                total *= np.exp(top - value)
+            total += np.float32(1.0)
+            top = value
+        elif value - top > NEGLIGIBLE:
+            total += np.exp(value - top)
+    return mixtures.scale * (top + np.log(total) + mixtures.boost[pdf])
+
+
+def _score(
+    scores: Scores, utterance: int, time: int, frame: int, first_slot: int, slot: int, size: int
+) -> np.float32:
+    """Score of slot (pdf) ``slot`` of an utterance's graph, which has ``size`` of them."""
+    raise NotImplementedError
+
+
+@overload(_score, inline="always", strict=False)
+def _score_compiled(
+    scores: Any, utterance: Any, time: Any, frame: Any, first_slot: Any, slot: Any, size: Any
+) -> Callable[..., Any]:
+    if scores.instance_class is Table:
+        return lambda scores, utterance, time, frame, first_slot, slot, size: scores.values[
+            scores.start[utterance] + time * size + slot
+        ]
+    return lambda scores, utterance, time, frame, first_slot, slot, size: _log_mixture(
+        scores, frame, scores.pdfs[first_slot + slot]
+    )
 
 
 @njit(cache=True, nogil=True, boundscheck=False)
 def _align_one(
-    log_likes: NDArray[np.float32],  # (T, K), already scaled
-    node_pdf: NDArray[np.int32],
+    scores: Scores,
+    utterance: int,
+    first_frame: int,
+    first_slot: int,
+    num_slots: int,  # K, pdfs of the graph
+    node_pdf: NDArray[np.int32],  # (nodes,) slots
     initial: NDArray[np.float32],
     first_arc: NDArray[np.int32],
     arc_source: NDArray[np.int32],
@@ -27,7 +104,7 @@ def _align_one(
     result: NDArray[np.int32],  # (T,) transition_ids
 ) -> np.float32:
     """Best path; returns its score, or -inf if the beam lost every path to the exit."""
-    num_frames = log_likes.shape[0]
+    num_frames = result.shape[0]
     num_nodes = node_pdf.shape[0]
     minus = np.float32(-np.inf)
     now = np.full(num_nodes, minus, np.float32)
@@ -40,11 +117,20 @@ def _align_one(
             source = arc_source[arc]
             lowest[source] = min(lowest[source], node)
             highest[source] = max(highest[source], node)
+    # A pdf may be that of several nodes: its score is kept for the frame of which it is.
+    score_of = np.empty(num_slots, np.float32)
+    time_of = np.full(num_slots, -1, np.int32)
     best = minus
     low, high = num_nodes, -1
     for node in range(num_nodes):
         if initial[node] > minus:
-            now[node] = initial[node] + log_likes[0, node_pdf[node]]
+            slot = node_pdf[node]
+            if time_of[slot] != 0:
+                time_of[slot] = 0
+                score_of[slot] = _score(
+                    scores, utterance, 0, first_frame, first_slot, slot, num_slots
+                )
+            now[node] = initial[node] + score_of[slot]
             best = max(best, now[node])
             low = min(low, node)
             high = max(high, node)
@@ -68,7 +154,13 @@ def _align_one(
                     top_arc = arc
             back[t, node] = top_arc
             if top > minus:
-                top += log_likes[t, node_pdf[node]]
+                slot = node_pdf[node]
+                if time_of[slot] != t:
+                    time_of[slot] = t
+                    score_of[slot] = _score(
+                        scores, utterance, t, first_frame + t, first_slot, slot, num_slots
+                    )
+                top += score_of[slot]
                 best = max(best, top)
             new[node] = top
         for node in range(low, high + 1):
@@ -96,8 +188,8 @@ def _align_one(
 
 @njit(cache=True, nogil=True, parallel=True, boundscheck=False)
 def align_utterances(
-    log_likes: NDArray[np.float32],  # flat: utterance u is (T_u, K_u) from like_offset[u]
-    like_offset: NDArray[np.int64],  # (U + 1,)
+    scores: Scores,
+    chosen: NDArray[np.int64],  # (N,) utterances to align
     frame_offset: NDArray[np.int64],  # (U + 1,), into result
     graph_of: NDArray[np.int32],  # (U,)
     pdf_offset: NDArray[np.int64],  # (G + 1,): K of graph g is pdf_offset[g + 1] - pdf_offset[g]
@@ -111,24 +203,26 @@ def align_utterances(
     arc_transition: NDArray[np.int32],
     beam: np.float32,
     retry_beam: np.float32,
-    result: NDArray[np.int32],  # (frames,)
+    result: NDArray[np.int32],  # (frames,) zeros: those of an utterance without a path stay so
     score: NDArray[np.float32],  # (U,): -inf where no path was found
     retried: NDArray[np.bool_],  # (U,)
 ) -> None:
     """Align each utterance to its graph, with ``beam``, and ``retry_beam`` where that fails."""
-    for u in prange(graph_of.shape[0]):
+    for n in prange(chosen.shape[0]):
+        u = chosen[n]
         g = graph_of[u]
         num_frames = frame_offset[u + 1] - frame_offset[u]
-        num_pdfs = pdf_offset[g + 1] - pdf_offset[g]
-        likes = log_likes[like_offset[u] : like_offset[u + 1]].reshape(num_frames, num_pdfs)
         nodes = slice(node_offset[g], node_offset[g + 1])
         arcs = slice(arc_offset[g], arc_offset[g + 1])
         firsts = first_arc[node_offset[g] + 2 * g : node_offset[g + 1] + 2 * (g + 1)]
         back = np.empty((num_frames, node_offset[g + 1] - node_offset[g]), np.int32)
-        out = result[frame_offset[u] : frame_offset[u + 1]]
         for attempt in range(2):
             score[u] = _align_one(
-                likes,
+                scores,
+                u,
+                frame_offset[u],
+                pdf_offset[g],
+                pdf_offset[g + 1] - pdf_offset[g],
                 node_pdf[nodes],
                 initial[nodes],
                 firsts,
@@ -137,65 +231,8 @@ def align_utterances(
                 arc_transition[arcs],
                 beam if attempt == 0 else retry_beam,
                 back,
-                out,
+                result[frame_offset[u] : frame_offset[u + 1]],
             )
             if score[u] > -np.inf:
                 break
             retried[u] = True
-
-
-def equal_alignment(
-    num_frames: int,
-    initial: NDArray[np.float32],
-    first_arc: NDArray[np.int32],
-    arc_source: NDArray[np.int32],
-    arc_transition: NDArray[np.int32],
-    is_self_loop: NDArray[np.bool_],
-    rng: np.random.Generator,
-    is_silence: NDArray[np.bool_] | None = None,
-) -> NDArray[np.int32] | None:
-    """Spread the frames evenly over a random path, as Kaldi's align-equal-compiled.
-
-    A path through distinct nodes is drawn backwards from the exit; each of its nodes gets an equal
-    share of the frames by its self-loop.
-
-    Args:
-        is_silence: by transition_id; where given, every optional silence is passed through.
-    Returns:
-        (T,) transition_ids, or None if the utterance is shorter than the path.
-    """
-    num_nodes = len(initial)
-    # Plain lists: the graphs are small, and numpy is slow on single elements.
-    firsts, sources, ids = first_arc.tolist(), arc_source.tolist(), arc_transition.tolist()
-    loops = is_self_loop[arc_transition].tolist()
-    startable = np.isfinite(initial).tolist()
-    silent = None if is_silence is None else is_silence[arc_transition].tolist()
-    for _ in range(20):  # another draw may leave out the silences
-        path: list[int] = []  # arcs, from the exit backwards
-        node = num_nodes
-        while True:
-            arcs = [
-                arc
-                for arc in range(firsts[node], firsts[node + 1])
-                if not loops[arc] and sources[arc] < node
-            ]
-            may_start = node < num_nodes and startable[node]
-            if silent is not None and any(silent[arc] for arc in arcs):
-                arcs = [arc for arc in arcs if silent[arc]]
-                may_start = False  # the silence before it comes first
-            choices = len(arcs) + int(may_start)
-            choice = int(rng.integers(choices)) if choices > 1 else 0
-            if choice == len(arcs):
-                break
-            path.append(arcs[choice])
-            node = sources[arcs[choice]]
-        path.reverse()
-        if len(path) <= num_frames:
-            bounds = np.linspace(0, num_frames, len(path) + 1).astype(int).tolist()
-            out = []
-            for n, arc in enumerate(path):
-                span = range(firsts[sources[arc]], firsts[sources[arc] + 1])
-                again = [ids[a] for a in span if loops[a]]
-                out += again * (bounds[n + 1] - bounds[n] - 1) + [ids[arc]]
-            return np.array(out, np.int32)
-    return None

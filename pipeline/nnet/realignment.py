@@ -15,10 +15,12 @@ from pipeline.align.files import AlignedPart
 from pipeline.align.triage import measure
 from pipeline.config import AlignOptions
 from pipeline.features.feature_set import FeatureSet
-from pipeline.gmm.aligner import PackedGraphs, PdfLikelihoods, align_to_graphs
+from pipeline.gmm.aligner import align_to_graphs
+from pipeline.gmm.likelihoods import PdfLikelihoods
 from pipeline.gmm.workers import SERIAL, Workers
 from pipeline.hmm.lang import Lang
 from pipeline.hmm.model import Hmm
+from pipeline.hmm.packed_graphs import PackedGraphs
 from pipeline.nnet.forward import CHUNK_VALUES, forward
 from pipeline.nnet.model_files import HybridModel
 
@@ -73,12 +75,8 @@ def _align_piece(
         hmm,
         likelihoods,
         features.offsets,
-        options.beam,
-        options.retry_beam,
-        options.acoustic_scale,
-        options.transition_scale,
-        options.self_loop_scale,
-        workers=workers,
+        options,
+        workers,
     )
     measured = measure(hmm, likelihoods, lang, features, alignment, workers)
     return AlignedPart(

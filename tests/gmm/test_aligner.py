@@ -8,11 +8,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from pipeline.config import AlignOptions
 from pipeline.gmm import aligner
-from pipeline.gmm.aligner import Alignment, PackedGraphs, align, align_equally
+from pipeline.gmm.aligner import Alignment, align, align_equally, align_to_graphs
 from pipeline.gmm.diag_gmm import AmDiagGmm, with_squares
+from pipeline.gmm.likelihoods import gmm_likelihoods
 from pipeline.hmm.lang import Lang
 from pipeline.hmm.model import Hmm
+from pipeline.hmm.packed_graphs import PackedGraphs
 from pipeline.hmm.segments import phone_segments
 from tests.gmm.toy import random_gmm
 from tests.hmm.toy_hmm import all_paths, random_hmm, toy_lang
@@ -38,7 +41,14 @@ def align_all(
 ) -> Alignment:
     lang, hmm, gmm, frames = setup(seed)
     graphs = PackedGraphs(lang, hmm, TEXTS)
-    return align(graphs, hmm, gmm, frames, OFFSETS, beam, retry_beam, *scales)
+    return align(graphs, hmm, gmm, frames, OFFSETS, options(beam, retry_beam, scales))
+
+
+def options(
+    beam: float = WIDE, retry_beam: float = WIDE, scales: Scales = (0.1, 1.0, 0.1)
+) -> AlignOptions:
+    names = ("acoustic_scale", "transition_scale", "self_loop_scale")
+    return AlignOptions(beam=beam, retry_beam=retry_beam, **dict(zip(names, scales, strict=True)))
 
 
 @pytest.mark.parametrize("scales", [(0.1, 1.0, 0.1), (1.0, 0.5, 1.0)])
@@ -48,7 +58,7 @@ def test_every_utterance_gets_its_best_path(scales: Scales, boost: float | None)
     silence = np.array([0, 1, 2], np.int32)
     found = align(
         PackedGraphs(lang, hmm, TEXTS),
-        *(hmm, gmm, frames, OFFSETS, WIDE, WIDE, *scales),
+        *(hmm, gmm, frames, OFFSETS, options(scales=scales)),
         None if boost is None else (silence, boost),
     )
     likes = gmm.log_likelihoods(with_squares(frames)).astype(np.float64)
@@ -76,12 +86,14 @@ def test_packing_and_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> N
     lang, hmm, gmm, frames = setup(3)
     together = align_all(3)
     monkeypatch.setattr(aligner, "CHUNK_FRAMES", 8)
-    chunked = align_all(3)
+    likelihoods = gmm_likelihoods(gmm, frames)  # of all pdfs of a graph, not where the search is
+    packed = PackedGraphs(lang, hmm, TEXTS)
+    chunked = align_to_graphs(packed, hmm, likelihoods, OFFSETS, options())
     for u, text in enumerate(TEXTS):
         span = slice(OFFSETS[u], OFFSETS[u + 1])
         offsets = np.array([0, LENGTHS[u]])
         graphs = PackedGraphs(lang, hmm, [text])
-        alone = align(graphs, hmm, gmm, frames[span], offsets, WIDE, WIDE)
+        alone = align(graphs, hmm, gmm, frames[span], offsets, options())
         for other in (together, chunked):
             np.testing.assert_array_equal(other.transition_ids[span], alone.transition_ids)
             assert other.score[u] == pytest.approx(alone.score[0], abs=1e-5)
@@ -119,7 +131,7 @@ def test_equal_alignment_of_an_utterance_depends_on_its_id_alone() -> None:
 def test_no_utterance_gives_an_empty_alignment() -> None:
     lang, hmm, gmm, frames = setup()
     graphs = PackedGraphs(lang, hmm, ["ab c ab"])
-    found = align(graphs, hmm, gmm, frames[:2], np.array([0, 2]), WIDE, WIDE)
+    found = align(graphs, hmm, gmm, frames[:2], np.array([0, 2]), options())
     assert not found.aligned.any()
     assert found.transition_ids.tolist() == [0, 0]
 

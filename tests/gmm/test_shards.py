@@ -13,10 +13,10 @@ import pytest
 
 from pipeline.align.forced import align_features, align_shards
 from pipeline.config import GmmOptions
-from pipeline.gmm.aligner import PackedGraphs
 from pipeline.gmm.model import GmmModel
 from pipeline.gmm.shards import Shard, attach_alignments, sort_frames
 from pipeline.hmm.model import Hmm
+from pipeline.hmm.packed_graphs import PackedGraphs
 from pipeline.hmm.topology import Topology
 from pipeline.hmm.tree import monophone_tree
 from pipeline.io.archive import write_int_vectors

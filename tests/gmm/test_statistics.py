@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from pipeline.gmm import statistics
-from pipeline.gmm.statistics import FrameSort, GmmStatistics, accumulate
+from pipeline.gmm.sorted_frames import SortedFrames, accumulate_sorted
+from pipeline.gmm.statistics import FrameSort, GmmStatistics
 from tests.gmm.toy import log_density, plain_posteriors, random_gmm, sample, sort_of
 
 RNG = np.random.default_rng(21)
@@ -16,10 +17,20 @@ FRAMES, PDFS = sample(GMM, RNG, 60)
 PDFS = np.where(RNG.random(len(PDFS)) < 0.1, np.int32(-1), PDFS)  # some frames are not aligned
 
 
-def test_statistics_are_sums_of_posteriors(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(statistics, "BLOCK", 17)  # so that a pdf takes several blocks
+def accumulate(
+    frames: NDArray[np.float32],
+    pdfs: NDArray[np.int32],
+    into: GmmStatistics,
+    other: NDArray[np.float32] | None = None,
+) -> None:
+    sort = sort_of(pdfs, GMM)
+    moments = None if other is None else SortedFrames.of(other, sort)
+    accumulate_sorted(GMM, SortedFrames.of(frames, sort), into, moments)
+
+
+def test_statistics_are_sums_of_posteriors() -> None:
     found = GmmStatistics.zeros(GMM)
-    accumulate(GMM, FRAMES, sort_of(PDFS, GMM), found)
+    accumulate(FRAMES, PDFS, found)
     gamma = plain_posteriors(GMM, FRAMES, PDFS)
     exact = FRAMES.astype(np.float64)
     np.testing.assert_allclose(found.occupancy, gamma.sum(axis=0), rtol=1e-4, atol=1e-5)
@@ -37,7 +48,7 @@ def test_statistics_are_sums_of_posteriors(monkeypatch: pytest.MonkeyPatch) -> N
 def test_moments_may_come_from_other_frames_than_posteriors() -> None:
     other = FRAMES @ np.diag([2.0, -1.0, 0.5]).astype(np.float32) + np.float32(1)
     found = GmmStatistics.zeros(GMM)
-    accumulate(GMM, FRAMES, sort_of(PDFS, GMM), found, other)
+    accumulate(FRAMES, PDFS, found, other)
     gamma = plain_posteriors(GMM, FRAMES, PDFS)
     expected = np.hstack([gamma.T @ other, gamma.T @ other.astype(np.float64) ** 2])
     np.testing.assert_allclose(found.occupancy, gamma.sum(axis=0), rtol=1e-4, atol=1e-5)
@@ -46,9 +57,9 @@ def test_moments_may_come_from_other_frames_than_posteriors() -> None:
 
 def test_statistics_of_parts_add_up() -> None:
     whole, first, second = (GmmStatistics.zeros(GMM) for _ in range(3))
-    accumulate(GMM, FRAMES, sort_of(PDFS, GMM), whole)
-    accumulate(GMM, FRAMES[:100], sort_of(PDFS[:100], GMM), first)
-    accumulate(GMM, FRAMES[100:], sort_of(PDFS[100:], GMM), second)
+    accumulate(FRAMES, PDFS, whole)
+    accumulate(FRAMES[:100], PDFS[:100], first)
+    accumulate(FRAMES[100:], PDFS[100:], second)
     first.add(second)
     np.testing.assert_allclose(first.occupancy, whole.occupancy, rtol=1e-5)
     np.testing.assert_allclose(first.moments, whole.moments, rtol=1e-4, atol=1e-4)
@@ -59,5 +70,5 @@ def test_statistics_of_parts_add_up() -> None:
 def test_frames_are_grouped_by_pdf_in_order() -> None:
     sort = FrameSort.by_pdf(PDFS, GMM.num_pdfs + 1)  # the last pdf has no frame
     for pdf in range(GMM.num_pdfs + 1):
-        found = [t for block in sort.blocks(pdf) for t in block.tolist()]
+        found = sort.order[sort.starts[pdf] : sort.starts[pdf + 1]].tolist()
         assert found == np.flatnonzero(pdf == PDFS).tolist()

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pipeline.gmm.diag_gmm import AmDiagGmm
-from pipeline.gmm.statistics import GmmStatistics, accumulate
+from pipeline.gmm.sorted_frames import SortedFrames, accumulate_sorted
+from pipeline.gmm.statistics import GmmStatistics
 from pipeline.gmm.update import mix_up, split_targets, update_gmm
 from tests.gmm.toy import plain_posteriors, random_gmm, sample, sort_of
 
@@ -24,7 +25,7 @@ def statistics_of(
     gmm: AmDiagGmm, frames: NDArray[np.float32], pdfs: NDArray[np.int32]
 ) -> GmmStatistics:
     total = GmmStatistics.zeros(gmm)
-    accumulate(gmm, frames, sort_of(pdfs, gmm), total)
+    accumulate_sorted(gmm, SortedFrames.of(frames, sort_of(pdfs, gmm)), total)
     return total
 
 

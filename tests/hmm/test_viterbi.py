@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.hmm.equal_alignment import equal_alignment
 from pipeline.hmm.model import Hmm
 from pipeline.hmm.training_graph import GraphCompiler, TrainingGraph
-from pipeline.hmm.viterbi import equal_alignment
 from tests.hmm.toy_hmm import quick, random_hmm, toy_lang
 from tests.hmm.viterbi_inputs import accepts, best_path
 

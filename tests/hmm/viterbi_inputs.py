@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.hmm.training_graph import TrainingGraph
-from pipeline.hmm.viterbi import align_utterances
+from pipeline.hmm.viterbi import Table, align_utterances
 
 
 def best_path(
@@ -24,8 +24,8 @@ def best_path(
     score = np.empty(1, np.float32)
     retried = np.zeros(1, np.bool_)
     align_utterances(
-        likes.ravel(),
-        np.array([0, likes.size]),
+        Table(likes.ravel(), np.zeros(1, np.int64)),
+        np.zeros(1, np.int64),
         np.array([0, len(likes)]),
         np.zeros(1, np.int32),
         np.array([0, len(graph.pdfs)]),
