@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from benchmarks.gmm.ladder import RUNGS, TRIPHONES, train_arguments
+from benchmarks.gmm.ladder import Ladder, train_arguments
 from benchmarks.gmm.process import Used, run
 from pipeline.io.json_lines import read_json_lines, write_json_lines
 
@@ -35,14 +35,16 @@ def repeat_alignment(scp: Path, factor: int, output: Path) -> None:
     )
 
 
-def run_growth(data: dict[str, Any], ladder: Path, rung: str, output: Path) -> list[Used]:
+def run_growth(
+    ladder: Ladder, data: dict[str, Any], trained: Path, rung: str, output: Path
+) -> list[Used]:
     """Train ``rung``, with fewer iterations, on each factor in 1 and in ``factor`` shards.
 
     Args:
-        ladder: folder of ``run_ladder``, for the source rung.
+        trained: folder of ``run_ladder``, for the source rung.
     """
-    base = train_arguments(data, rung, ladder)
-    options = RUNGS[rung] | TRIPHONES | SHORTER
+    base = train_arguments(ladder, data, rung, trained)
+    options = ladder.rungs[rung] | SHORTER
     found = []
     for factor in FACTORS:
         cuts, scp = output / f"cuts.{factor}.jsonl.gz", output / f"alignment.{factor}.scp"
