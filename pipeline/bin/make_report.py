@@ -12,6 +12,7 @@ from pipeline.io.options import parse_options
 from pipeline.report.collect import collect
 from pipeline.report.page import make_page
 from pipeline.report.pictures import make_pictures
+from pipeline.report.published import results_markdown
 from pipeline.report.results import make_results
 
 
@@ -34,6 +35,7 @@ def main(arguments: list[str] | None = None) -> None:
         if old.name not in names:
             old.unlink()
     write_json(out / "results.json", results)
+    write_text(out / "RESULTS.md", results_markdown(results))
     write_text(out / "index.html", make_page(results, pictures))
     print(f"{out / 'index.html'}: {len(results['wer'])} scores, {len(pictures)} pictures")
 

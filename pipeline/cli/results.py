@@ -16,7 +16,7 @@ from pipeline.cli.run import show_results
 from pipeline.cli.running import run_snakemake, snakemake_command
 from pipeline.config import ConfigError
 from pipeline.io.atomic import write_text
-from pipeline.workflow import program_environment, to_json
+from pipeline.workflow import REPOSITORY, program_environment, shown, to_json
 
 ALIGNMENT_FILES = ("words.ctm", "phones.ctm", "textgrids.zip", "supervisions.jsonl.gz")
 
@@ -58,7 +58,13 @@ def align(
         typer.echo(f"{folder}: {', '.join(ALIGNMENT_FILES)}, scores.tsv")
 
 
-def report(recipe: Recipe, changes: Changes = None) -> None:
+def report(
+    recipe: Recipe,
+    publish: Annotated[
+        bool, typer.Option("--publish", help="Write RESULTS.md into the recipe's folder too.")
+    ] = False,
+    changes: Changes = None,
+) -> None:
     """Make the report of what a run has so far, finished or not; print its error rates.
 
     Examples:
@@ -66,6 +72,8 @@ def report(recipe: Recipe, changes: Changes = None) -> None:
       hybrid report fsdd
 
       hybrid report fsdd --set output=elsewhere
+
+      hybrid report fsdd --publish
     """
     with mistakes_as_lines():
         config, _ = read_recipe(recipe, changes)
@@ -86,3 +94,8 @@ def report(recipe: Recipe, changes: Changes = None) -> None:
     if status:
         raise typer.Exit(status)
     show_results(config)
+    if publish:
+        written = (root / "report" / "RESULTS.md").read_text(encoding="utf-8")
+        target = REPOSITORY / "recipes" / config.recipe / "RESULTS.md"
+        write_text(target, written)
+        typer.echo(f"published: {shown(target)}")

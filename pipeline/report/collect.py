@@ -14,7 +14,7 @@ from pipeline.config import Config, NetworkOptions
 from pipeline.io.errors import UserError
 from pipeline.io.json_lines import read_json_lines
 from pipeline.io.rejects import Reject, read_rejects
-from pipeline.report.provenance import checksums, disk_usage
+from pipeline.report.provenance import checksums, disk_usage, machine
 from pipeline.report.triage import split_findings
 
 PACKAGES = (
@@ -59,6 +59,7 @@ class Run:
     findings: dict[str, Row] = field(default_factory=dict)  # split -> split_findings
     rejects: list[tuple[str, Reject]] = field(default_factory=list)  # stage, reject
     benchmarks: list[Row] = field(default_factory=list)  # job, seconds, cpu_seconds, max_rss_mb
+    machine: Row = field(default_factory=dict)  # processor, cores
     versions: dict[str, str] = field(default_factory=dict)
     checksums: list[Row] = field(default_factory=list)  # name, files, bytes, sha256
     disk: list[Row] = field(default_factory=list)  # folder, files, bytes
@@ -185,7 +186,7 @@ def collect(root: Path, config: Config) -> Run:
     Raises:
         UserError: a file that is there is damaged.
     """
-    run = Run(root, config, versions=_versions())
+    run = Run(root, config, machine=machine(), versions=_versions())
     run.scores = dict(_read_scores(root, config))
     run.whole_words = dict(_read_whole_words(root, config))
     run.voices = dict(_read_voices(root, config))

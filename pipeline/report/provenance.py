@@ -1,8 +1,10 @@
-"""What a run was made from and what it takes: checksums of its corpus, disk by folder."""
+"""What a run was made from, where, and what it takes: checksums, processor, disk by folder."""
 
 from __future__ import annotations
 
 import hashlib
+import os
+import platform
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -53,6 +55,16 @@ def checksums(root: Path) -> list[Row]:
                 {"name": f"data/{name}", "files": 1, "bytes": size, "sha256": sha256_of(path)}
             )
     return rows
+
+
+def machine() -> Row:
+    """The processor's name and the cores that may be used, where the report is made."""
+    names = []
+    if Path("/proc/cpuinfo").is_file():
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    name = names[0] if names else platform.processor() or platform.machine()
+    return {"processor": name, "cores": len(os.sched_getaffinity(0))}
 
 
 def _folders(root: Path) -> Iterator[Path]:

@@ -7,7 +7,7 @@ Fields (WER in per cent, time in seconds; null where a run has not got that far)
   (ties: the later model, the earlier decoder), and candidates, the number of models it won over
 - sets: split, set (train or test), utterances, speakers, words, seconds
 - wer: split, grammar, model, decoder, utterances, words, missing (utterances without hypothesis),
-  fixed and best as in wer.json
+  fixed, best and tuned as in wer.json
 - agreement: of each two decoders: split, grammar, model, first, second, utterances, same_words,
   share, largest_cost_difference, largest_cost_utterance, different (up to 20 utterances)
 - comparisons: paired bootstrap of each model with the best of its split and grammar, for the
@@ -30,7 +30,7 @@ Fields (WER in per cent, time in seconds; null where a run has not got that far)
 - stages: job, seconds, cpu_seconds, max_rss_mb (Snakemake's benchmarks)
 - disk: folder, files, bytes of each folder of the run, the largest first
 - checksums: name, files, bytes, sha256 of the corpus's audio and manifests
-- versions: package -> version
+- machine: processor, cores; versions: package -> version
 - config: the whole configuration
 """
 
@@ -86,6 +86,7 @@ def _wer_row(key: SystemKey, result: Row) -> Row:
         "missing": len(result["missing"]),
         "fixed": result["fixed"],
         "best": result["best"],
+        "tuned": result["tuned"],
     }
 
 
@@ -205,6 +206,7 @@ def make_results(run: Run) -> dict[str, Any]:
         "stages": run.benchmarks,
         "disk": run.disk,
         "checksums": run.checksums,
+        "machine": run.machine,
         "versions": run.versions,
         "config": run.config.model_dump(mode="json"),
     }

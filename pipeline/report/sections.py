@@ -27,6 +27,12 @@ def setting_text(score: Row) -> str:
     return f"{score['lm_weight']:g} / {score['insertion_penalty']:g}"
 
 
+def tuned_cells(row: Row) -> tuple[str, str]:
+    """WER and setting that a development set chose; dashes on that set itself."""
+    tuned = row["tuned"]
+    return ("–", "–") if tuned is None else (f"{tuned['wer']:.2f}", setting_text(tuned))
+
+
 def merge_decoders(rows: Sequence[Row]) -> Iterator[tuple[str, Row]]:
     """(decoder names, row): neighbours that differ in nothing but the decoder become one row."""
 
@@ -76,6 +82,7 @@ def wer_section(results: Row) -> Markup | None:
     """Tables of all error rates, one for each split, and which models can be told apart."""
     if not results["wer"]:
         return None
+    has_tuned = any(row["tuned"] is not None for row in results["wer"])
     header = (
         "grammar",
         "model",
@@ -86,6 +93,7 @@ def wer_section(results: Row) -> Markup | None:
         "ins, del, sub",
         "best WER %",
         "at LM weight / penalty",
+        *(("tuned WER %", "at LM weight / penalty") if has_tuned else ()),
     )
     best = {(row["split"], row["grammar"], row["model"]) for row in results["errors"]}
     parts: list[Content] = []
@@ -105,14 +113,22 @@ def wer_section(results: Row) -> Markup | None:
                     f"{fixed['insertions']}, {fixed['deletions']}, {fixed['substitutions']}",
                     f"{row['best']['wer']:.2f}",
                     setting_text(row["best"]),
+                    *(tuned_cells(row) if has_tuned else ()),
                 )
             )
-        parts.append(table(header, rows, numeric=range(3, 9), caption=f"Split {split}"))
+        numeric = range(3, len(header))
+        parts.append(table(header, rows, numeric=numeric, caption=f"Split {split}"))
     note = (
         "WER: at the setting chosen before any result, with a bootstrap interval over utterances. "
         "Best WER: the lowest over all LM weights and penalties on the test set itself, so it is "
         "tuned on the test. Bold: the best model of its split and grammar."
     )
+    if has_tuned:
+        tune_split = results["config"]["decode"]["tune_split"]
+        note += (
+            f" Tuned WER: at the weight and penalty with the fewest errors on {tune_split}, which "
+            "had no part in this set."
+        )
     if any(row["fixed"]["no_error_limit"] is not None for row in results["wer"]):
         note += (
             " † No error was seen; the upper end is the error rate that would still show none in "

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipeline.io.errors import UserError
-from pipeline.report.sections import interval_text, merge_decoders
+from pipeline.report.sections import interval_text, merge_decoders, tuned_cells
 
 
 def print_summary(results_path: Path, console: Console | None = None) -> None:
@@ -39,6 +39,9 @@ def print_summary(results_path: Path, console: Console | None = None) -> None:
         table.add_column(name, no_wrap=True)
     for name in ("WER %", "95 % interval", "errors/words", "best %"):
         table.add_column(name, justify="right", no_wrap=True)
+    has_tuned = any(row["tuned"] is not None for _, row in rows)
+    if has_tuned:
+        table.add_column("tuned %", justify="right", no_wrap=True)
     last = None
     for decoders, row in rows:
         fixed = row["fixed"]
@@ -57,12 +60,16 @@ def print_summary(results_path: Path, console: Console | None = None) -> None:
             interval_text(fixed),
             f"{fixed['errors']}/{fixed['words']}",
             f"{row['best']['wer']:.2f}",
+            *(tuned_cells(row)[:1] if has_tuned else ()),
         )
     # A line that the terminal breaks is better than figures cut off.
     unlimited = console.options.update(max_width=10_000)
     console.width = max(console.width, console.measure(table, options=unlimited).maximum)
     console.print(table)
     console.print("best: lowest WER over LM weights and penalties on the test set itself")
+    if has_tuned:
+        tune_split = results["config"]["decode"]["tune_split"]
+        console.print(f"tuned: at the LM weight and penalty with the fewest errors on {tune_split}")
     if any(row["fixed"]["no_error_limit"] is not None for _, row in rows):
         console.print("†: no error seen; the rate that shows none in one of twenty such sets")
     console.print(f"page: {results_path.with_name('index.html')}", soft_wrap=True)

@@ -31,6 +31,7 @@ rule make_report:
     output:
         page=f"{ROOT}/report/index.html",
         results=f"{ROOT}/report/results.json",
+        published=f"{ROOT}/report/RESULTS.md",
     log:
         f"{ROOT}/logs/report.log",
     benchmark:

@@ -1,0 +1,142 @@
+"""RESULTS.md: the figures of a run for a recipe's folder, all from results.json."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from pipeline.io.quantities import duration
+from pipeline.report.sections import interval_text, merge_decoders, setting_text, tuned_cells
+
+Row = dict[str, Any]
+NUM_JOBS = 8  # the longest
+
+
+def results_markdown(results: Row) -> str:
+    """The page.
+
+    Args:
+        results: content of results.json.
+    """
+    parts = [
+        f"# Results: {results['title']}\n"
+        f"Written by `hybrid report {results['recipe']} --publish`; run the recipe to change it.\n",
+        *_scores(results),
+        *_comparisons(results["comparisons"]),
+        *_training(results["training"]),
+        _cost(results),
+        _sources(results),
+    ]
+    return "\n".join(parts)
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join(f"| {' | '.join(str(cell) for cell in line)} |\n" for line in lines)
+
+
+def _scores(results: Row) -> Iterator[str]:
+    rows = results["wer"]
+    has_tuned = any(row["tuned"] is not None for row in rows)
+    speech = ", synthetic speech" if "synthetic" in results["title"].lower() else ""
+    header = ["split", "grammar", "model", "decoder", f"WER %{speech}", "95 % interval"]
+    header += ["errors / words", "best on the test", "at"]
+    header += ["tuned", "at"] if has_tuned else []
+    lines = []
+    for decoders, row in merge_decoders(rows):
+        fixed, best = row["fixed"], row["best"]
+        names = [row[name] for name in ("split", "grammar", "model")]
+        figures = [f"{fixed['wer']:.2f}", interval_text(fixed)]
+        figures += [f"{fixed['errors']} / {fixed['words']}", f"{best['wer']:.2f}"]
+        tuned = tuned_cells(row) if has_tuned else ()
+        lines.append([*names, decoders, *figures, setting_text(best), *tuned])
+    yield "## Word error rates\n" + (_table(header, lines) if lines else "None yet.\n")
+    if not rows:
+        return
+    fixed = rows[0]["fixed"]
+    note = (
+        f"WER at LM weight and insertion penalty {setting_text(fixed)}, set before any result; "
+        "intervals by bootstrap over utterances. Best: the lowest over all weights and penalties "
+        "on the test itself"
+    )
+    if has_tuned:
+        split = results["config"]["decode"]["tune_split"]
+        note += f"; tuned: at those with the fewest errors on {split}"
+    if any(row["fixed"]["no_error_limit"] is not None for row in rows):
+        note += ". †: no error seen; the rate that shows none in one of twenty such sets"
+    yield note + ".\n"
+
+
+def _comparisons(rows: list[Row]) -> Iterator[str]:
+    if not rows:
+        return
+    header = ("split", "grammar", "model", "WER above the best", "95 % interval", "really worse")
+    lines = [
+        (
+            *(row["split"], row["grammar"], f"{row['model']} over {row['best']}"),
+            *(f"{row['difference']:.2f}", f"{row['low']:.2f} – {row['high']:.2f}"),
+            f"{100 * row['probability_better']:.0f} %",
+        )
+        for row in rows
+    ]
+    yield "## Can the models be told apart?\nPaired bootstrap.\n\n" + _table(header, lines)
+
+
+def _training(table: dict[str, dict[str, Row]]) -> Iterator[str]:
+    lines = []
+    for split, networks in table.items():
+        for network, found in networks.items():
+            last = found["epochs"][-1]
+            shares = [f"{100 * found[name] / max(found['steps'], 1):.1f} %"
+                      for name in ("clipped", "skipped")]  # fmt: skip
+            seconds = [epoch["seconds"] for epoch in found["epochs"] if "seconds" in epoch]
+            accuracy = last.get("frame_accuracy")
+            lines.append([
+                *(split, network, len(found["epochs"]), found["steps"]),
+                f"{last['held_out_loss']:.3f}",
+                "–" if accuracy is None else f"{100 * accuracy:.1f}",
+                *(*shares, duration(sum(seconds)) if seconds else "–"),
+            ])  # fmt: skip
+    if lines:
+        header = ["split", "network", "epochs", "steps", "held-out loss", "frames right %"]
+        header += ["steps clipped", "skipped", "time"]
+        yield "## Training of networks\n" + _table(header, lines)
+
+
+def _cost(results: Row) -> str:
+    jobs = [row for row in results["stages"] if row["seconds"] is not None]
+    jobs.sort(key=lambda row: -row["seconds"])
+    cpu = sum(row["cpu_seconds"] or 0.0 for row in jobs)
+    lines = [
+        (
+            row["job"],
+            duration(row["seconds"]),
+            "–" if row["cpu_seconds"] is None else duration(row["cpu_seconds"]),
+            "–" if row["max_rss_mb"] is None else f"{row['max_rss_mb']:,.0f} MB",
+        )
+        for row in jobs[:NUM_JOBS]
+    ]
+    place = f"{results['machine']['processor']}, {results['machine']['cores']} cores"
+    disk = sum(row["bytes"] for row in results["disk"])
+    return (
+        f"## Cost\n{len(jobs)} jobs: {duration(sum(row['seconds'] for row in jobs))} one after the "
+        f"other, {duration(cpu)} of processor time ({place}; other work beside it is not known "
+        f"here); {disk / 1e6:,.0f} MB. The longest:\n\n"
+        + _table(("job", "wall", "processor", "memory"), lines)
+    )
+
+
+def _sources(results: Row) -> str:
+    sets = _table(
+        ("split", "set", "utterances", "speakers", "words", "speech"),
+        [
+            (
+                *(row["split"], row["set"], row["utterances"], row["speakers"], row["words"]),
+                duration(row["seconds"]),
+            )
+            for row in results["sets"]
+        ],
+    )
+    sums = "".join(f"- {row['name']}: {row['sha256'][:16]}\n" for row in results["checksums"])
+    versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
+    return f"## Made from\n{sets}\n{sums}\nSeed {results['config']['seed']}; {versions}.\n"

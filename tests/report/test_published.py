@@ -1,0 +1,84 @@
+"""RESULTS.md: every figure of results.json that it shows, and what it says of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.report.collect import collect
+from pipeline.report.page import make_page
+from pipeline.report.published import results_markdown
+from pipeline.report.results import make_results
+from pipeline.report.sections import setting_text
+from tests.report.toy_run import make_toy_run, toy_config
+
+TUNED = {"wer": 43.21, "lm_weight": 9.0, "insertion_penalty": 0.5}
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    toy = make_toy_run(tmp_path_factory.mktemp("run"), toy_config(), utterances=40)
+    return make_results(collect(toy.root, toy.config))
+
+
+def tuned(results: dict[str, Any]) -> dict[str, Any]:
+    """The same with weights chosen on theo."""
+    rows = [{**row, "tuned": None if row["split"] == "theo" else TUNED} for row in results["wer"]]
+    config = {**results["config"], "decode": {**results["config"]["decode"], "tune_split": "theo"}}
+    return {**results, "wer": rows, "config": config}
+
+
+def rows_of(page: str, title: str) -> list[list[str]]:
+    """Cells of the first table of a section."""
+    section = page.partition(f"## {title}\n")[2].partition("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def test_every_score_has_its_row(results: dict[str, Any]) -> None:
+    page = results_markdown(results)
+    table = {tuple(cells[:3]): cells for cells in rows_of(page, "Word error rates")}
+    for row in results["wer"]:
+        cells = table[row["split"], row["grammar"], row["model"]]
+        if row["decoder"] in cells[3]:
+            assert cells[4] == f"{row['fixed']['wer']:.2f}"
+            assert cells[7:] == [f"{row['best']['wer']:.2f}", setting_text(row["best"])]
+    assert "tuned" not in page
+    assert "synthetic" not in page
+    assert "| WER %, synthetic speech |" in results_markdown({**results, "title": "Synthetic"})
+
+
+def test_weights_chosen_on_another_set_have_their_column(results: dict[str, Any]) -> None:
+    page = results_markdown(tuned(results))
+    for cells in rows_of(page, "Word error rates"):
+        assert cells[9:] == (["–", "–"] if cells[0] == "theo" else ["43.21", "9 / 0.5"])
+    assert "fewest errors on theo" in page
+    html = make_page(tuned(results), [])
+    assert "Tuned WER: at the weight and penalty with the fewest errors on theo" in html
+    assert html.count("43.21") == sum(
+        cells[0] != "theo" for cells in rows_of(page, "Word error rates")
+    )
+
+
+def test_training_and_cost_are_sums_of_what_was_measured(results: dict[str, Any]) -> None:
+    page = results_markdown(results)
+    (training,) = [
+        cells for cells in rows_of(page, "Training of networks") if cells[0] == "official"
+    ]
+    found = results["training"]["official"]["lstm"]
+    assert training[2:4] == [str(len(found["epochs"])), str(found["steps"])]
+    assert training[6] == f"{100 * found['clipped'] / found['steps']:.1f} %"
+    jobs = rows_of(page, "Cost")
+    assert [cells[0] for cells in jobs] == [
+        row["job"] for row in sorted(results["stages"], key=lambda row: -row["seconds"])[:8]
+    ]
+    for row in results["checksums"]:
+        assert row["sha256"][:16] in page
+    assert results["machine"]["processor"] in page
+
+
+def test_a_run_without_scores_has_a_page(tmp_path: Path) -> None:
+    empty = make_results(collect(tmp_path, toy_config()))
+    assert "None yet." in results_markdown(empty)
