@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from pipeline.io.errors import run
-from pipeline.study.inputs import collect
+from pipeline.study.inputs import BEAM, MAX_ACTIVE, Selection, collect
 
 
 def main() -> None:
@@ -17,9 +17,20 @@ def main() -> None:
     parser.add_argument("--rung", required=True, help="whose alignment is learned")
     parser.add_argument("--grammars", nargs="+", required=True)
     parser.add_argument("--norm-vars", action="store_true")
+    parser.add_argument("--max-train-frames", type=int, help="utterances at even distances")
+    parser.add_argument("--max-test-utterances", type=int, help="likewise")
+    parser.add_argument("--beam", type=float, default=BEAM, help="of the search, scaled costs")
+    parser.add_argument("--max-active", type=int, default=MAX_ACTIVE)
     parser.add_argument("--output-dir", type=Path, required=True)
     args = parser.parse_args()
-    collect(args.run, args.split, args.rung, tuple(args.grammars), args.output_dir, args.norm_vars)
+    selection = Selection(
+        args.norm_vars,
+        args.max_train_frames,
+        args.max_test_utterances,
+        args.beam,
+        args.max_active,
+    )
+    collect(args.run, args.split, args.rung, tuple(args.grammars), args.output_dir, selection)
 
 
 if __name__ == "__main__":

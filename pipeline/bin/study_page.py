@@ -7,10 +7,13 @@ import platform
 from pathlib import Path
 
 from pipeline.io.errors import UserError, run
+from pipeline.study.cost import Costs
 from pipeline.study.design import load_study
 from pipeline.study.page import write_page
 from pipeline.study.results import read_results, read_stored, stored_file, write_stored
 from pipeline.workflow import shown
+
+COSTS = "costs.json"
 
 
 def main() -> None:
@@ -18,6 +21,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--recipe-dir", type=Path, required=True, help="holds study.yaml")
     parser.add_argument("--results", type=Path, nargs="*", default=[], help="folders of results")
+    parser.add_argument("--costs", type=Path, help="a new costs.json, to be kept in the recipe")
     parser.add_argument("--machine", help="what made these results; default: this machine")
     args = parser.parse_args()
     folder: Path = args.recipe_dir
@@ -34,7 +38,11 @@ def main() -> None:
         raise UserError(f"{stored}: no run of this study; run its trainings first")
     write_stored(stored, runs)
     command = f"python -m pipeline.bin.study_page --recipe-dir {shown(folder)}"
-    write_page(study, runs, folder, command)
+    kept = folder / COSTS
+    costs = Costs.load(args.costs or kept)
+    if costs is not None:
+        costs.save(kept)
+    write_page(study, runs, folder, command, costs)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError, model_validator
 from pipeline.config import NnetOptions, Options, merge
 from pipeline.io.errors import UserError
 
+CLIPPING = "network.clipping"
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -51,20 +52,35 @@ class Question(Options):
     base: dict[str, Any] = Field(default_factory=dict)  # changes of the study's base
 
 
+class CostOptions(Options):
+    """How the time of a training step is measured: every method in turn, in every round."""
+
+    question: str  # whose values of network.clipping are timed, each on the study's base
+    inputs: str
+    rounds: Annotated[int, Field(ge=2)] = 8
+    utterances: Annotated[int, Field(ge=10)] = 40  # of the training set: one epoch of them a round
+
+
 class Study(Options):
     """A study."""
 
     title: str
     base: dict[str, Any]
     seeds: Annotated[int, Field(ge=2)] = 10
+    grammars: tuple[str, ...] = ()  # from strong to weak, of all inputs together
     questions: dict[str, Question]
+    cost: CostOptions | None = None
     small: dict[str, Any] = Field(default_factory=dict)  # questions and seeds of the short form
 
     @model_validator(mode="after")
-    def _small_names(self) -> Study:
+    def _known_questions(self) -> Study:
         for name in self.small.get("questions", ()):
             if name not in self.questions:
                 raise ValueError(f"small.questions: there is no question '{name}'")
+        if self.cost is not None and self.cost.question not in self.questions:
+            raise ValueError(f"cost.question: there is no question '{self.cost.question}'")
+        if self.cost is not None and CLIPPING not in self.questions[self.cost.question].grid:
+            raise ValueError(f"cost.question: '{self.cost.question}' tries no {CLIPPING}")
         return self
 
     def points(self, name: str, small: bool = False) -> list[tuple[tuple[Any, ...], list[Cell]]]:
@@ -99,6 +115,22 @@ class Study(Options):
     def cells(self, name: str, small: bool = False) -> list[Cell]:
         """All trainings of a question."""
         return [cell for _, cells in self.points(name, small) for cell in cells]
+
+    def timed(self) -> list[tuple[dict[str, Any], Cell]]:
+        """What `cost` asks for: a clipping, and the training that is timed with it."""
+        if self.cost is None:
+            return []
+        base = {**self.base, "inputs": self.cost.inputs}
+        short = {"num_epochs": 1, "warmup_steps": 0}
+        return [
+            (
+                clipping,
+                Cell.model_validate(
+                    _with(_with(base, "network.training", short), CLIPPING, clipping)
+                ),
+            )
+            for clipping in self.questions[self.cost.question].grid[CLIPPING]
+        ]
 
     def plan(self, small: bool = False) -> dict[str, list[Cell]]:
         """Question -> its trainings; a training that two questions share is made once."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from pipeline.io.errors import UserError
 from pipeline.nnet.targets import TrainingSet, make_training_set
 
 FILE = "sets.npz"
+BEAM = 15.0  # scaled costs
+MAX_ACTIVE = 7000
 
 
 @dataclass(frozen=True)
@@ -28,10 +31,42 @@ class Inputs:
     num_pdfs: int
     test: FeatureSet
     graphs: dict[str, SearchGraph]  # by grammar
+    beam: float = BEAM
+    max_active: int = MAX_ACTIVE
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which part of a run the trainings share, and how wide its graphs are searched."""
+
+    norm_vars: bool = False
+    max_train_frames: int | None = None  # utterances at even distances; null: all
+    max_test_utterances: int | None = None  # likewise
+    beam: float = BEAM
+    max_active: int = MAX_ACTIVE
+
+
+def evenly(lengths: Sequence[int], max_frames: int | None, max_count: int | None) -> list[int]:
+    """Indices at even distances, as many as fit into the frames and the count; at least one.
+
+    Corpora are in the order of their speakers: every speaker keeps its share.
+    """
+    count = len(lengths) if max_count is None else min(max_count, len(lengths))
+    while True:
+        chosen = [index * len(lengths) // count for index in range(count)]
+        frames = sum(lengths[index] for index in chosen)
+        if max_frames is None or frames <= max_frames or count == 1:
+            return chosen
+        count = max(1, min(count - 1, count * max_frames // frames))
 
 
 def collect(
-    run: Path, split: str, rung: str, grammars: tuple[str, ...], output: Path, norm_vars: bool
+    run: Path,
+    split: str,
+    rung: str,
+    grammars: tuple[str, ...],
+    output: Path,
+    selection: Selection,
 ) -> None:
     """Gather a recipe's run, as far as its alignments and graphs, into a folder.
 
@@ -53,22 +88,28 @@ def collect(
         name: load_feature_set(
             folder / "data" / name / "cuts.jsonl.gz",
             folder / "data" / name / "cmvn.ark",
-            norm_vars,
+            selection.norm_vars,
         )
         for name in ("train", "test")
     }
     ids = sets["train"].utterance_ids
+    lengths = np.diff(sets["train"].offsets)
     originals = [i for i, name in enumerate(ids) if original_name(name) == name]
+    chosen = evenly([int(lengths[i]) for i in originals], selection.max_train_frames, None)
+    test_lengths = np.diff(sets["test"].offsets).tolist()
+    tested = sets["test"].select(evenly(test_lengths, None, selection.max_test_utterances))
     training = make_training_set(
-        sets["train"].select(originals),
+        sets["train"].select([originals[i] for i in chosen]),
         folder / rung / "alignment" / "transition_ids.scp",
         hmm.transitions,
     )
     arrays: dict[str, np.ndarray] = {
         "pdfs": training.pdfs.astype(np.int16),
         "num_pdfs": np.array(hmm.num_pdfs),
+        "beam": np.array(selection.beam),
+        "max_active": np.array(selection.max_active),
     }
-    for name, features in (("train", training.features), ("test", sets["test"])):
+    for name, features in (("train", training.features), ("test", tested)):
         arrays[f"{name}_frames"] = features.frames.astype(np.float16)
         arrays[f"{name}_offsets"] = features.offsets
         names = [features.utterance_ids, features.speakers, features.texts]
@@ -106,6 +147,7 @@ def load(folder: Path) -> Inputs:
             )
         training = TrainingSet(sets["train"], arrays["pdfs"].astype(np.int64), [])
         num_pdfs = int(arrays["num_pdfs"])
+        beam, max_active = float(arrays["beam"]), int(arrays["max_active"])
     grammars = sorted(graph.parent.name for graph in folder.glob("*/HCLG.fst"))
     graphs = {g: SearchGraph.read(folder / g / "HCLG.fst", folder / "words.txt") for g in grammars}
-    return Inputs(training, num_pdfs, sets["test"], graphs)
+    return Inputs(training, num_pdfs, sets["test"], graphs, beam, max_active)

@@ -4,17 +4,29 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from pipeline.io.atomic import write_text
+from pipeline.study.cost import Costs, cost_lines
 from pipeline.study.design import Study
 from pipeline.study.figures import draw_all
 from pipeline.study.results import QUANTILES, Runs
-from pipeline.study.tables import Difference, Mean, Row, Table, holm, label, tabulate
+from pipeline.study.tables import (
+    SIGNIFICANT,
+    Difference,
+    Mean,
+    Row,
+    Table,
+    clear_of_chance,
+    holm,
+    in_order,
+    label,
+    tabulate,
+)
 
-SIGNIFICANT = 0.05
 FIGURES_OF = {
     "threshold": ("threshold.png",),
     "rate": ("rates.png",),
@@ -44,11 +56,34 @@ def _name(table: Table, row: Row) -> str:
     return ", ".join(label(value) for value in row.values)
 
 
-def _table(table: Table, grammars: list[str]) -> list[str]:
+def _grammars(table: Table, strong_to_weak: Sequence[str]) -> list[str]:
+    """Those that the table's trainings were decoded with, from strong to weak."""
+    return in_order((g for row in table.rows for g in row.wer), strong_to_weak)
+
+
+def _weakest(row: Row, grammars: Sequence[str]) -> str | None:
+    """The weakest grammar that the row's trainings were decoded with: inputs have their own."""
+    own = [grammar for grammar in grammars if grammar in row.wer]
+    return own[-1] if own else None
+
+
+def _compared(table: Table, grammars: Sequence[str]) -> list[tuple[Row, Difference]]:
+    """Rows that were compared with the reference, with the weakest of some grammars."""
+    found: list[tuple[Row, Difference]] = []
+    for row in table.rows:
+        grammar = _weakest(row, grammars)
+        if grammar is not None and grammar in row.against:
+            found.append((row, row.against[grammar]))
+    return found
+
+
+def _table(table: Table, strong_to_weak: Sequence[str]) -> list[str]:
     """Markdown."""
+    grammars = _grammars(table, strong_to_weak)
     keys = [path.rpartition(".")[2].replace("_", " ") for path in table.paths]
     has_int8 = any(row.int8 for row in table.rows)
-    main = grammars[-1]
+    weakest = {_weakest(row, grammars) for row in table.rows} - {None}
+    main = str(*weakest) if len(weakest) == 1 else "(last grammar)"
     head = [
         *keys,
         "runs",
@@ -65,17 +100,18 @@ def _table(table: Table, grammars: list[str]) -> list[str]:
     for row in table.rows:
         if not row.runs:
             continue
+        own = _weakest(row, grammars) or ""
         cells = [
             *(label(value) for value in row.values),
             str(len(row.runs)),
             str(row.diverged),
             *(_number(row.wer[g]) if g in row.wer else "–" for g in grammars),
-            _difference(row.against.get(main)),
+            _difference(row.against.get(own)),
             _number(row.held_out_loss, 4),
             _difference(row.loss_against, 4),
             f"{100 * row.clipped.mean:.0f} %" if row.clipped.count else "–",
             _norms(row),
-            *([_difference(row.int8.get(main))] if has_int8 else []),
+            *([_difference(row.int8.get(own))] if has_int8 else []),
         ]
         lines.append("| " + " | ".join(cells) + " |")
     return lines
@@ -91,28 +127,28 @@ def _norms(row: Row) -> str:
     return f"{np.median(median):.3g}, ×{np.median(high / median):.1f}"
 
 
-def _answer(table: Table, grammar: str) -> str:
+def _answer(table: Table, grammars: Sequence[str]) -> str:
     """Two sentences from the figures: what differs beyond chance, and by how much."""
     if not table.found:
         return "Not run."
-    rows = [row for row in table.rows if grammar in row.against]
-    p_values = holm([row.against[grammar].p_value for row in rows])
+    rows = _compared(table, grammars)
+    counts = clear_of_chance([difference.p_value for _, difference in rows])
     clear = [
-        (row, row.against[grammar].mean.mean)
-        for row, p in zip(rows, p_values, strict=True)
-        if p < SIGNIFICANT
+        (row, difference.mean.mean)
+        for (row, difference), counted in zip(rows, counts, strict=True)
+        if counted
     ]
     tests = f"{len(rows)} paired comparisons, Holm-adjusted at {SIGNIFICANT:g}"
     if not rows:
         first = "There are too few runs to compare."
     elif not clear:
-        largest = max(rows, key=lambda row: abs(row.against[grammar].mean.mean))
-        size = largest.against[grammar].mean.mean
+        largest, difference = max(rows, key=lambda pair: abs(pair[1].mean.mean))
+        size = difference.mean.mean
         first = (
             f"No difference of WER was found that chance does not explain ({tests}); the largest "
             f"mean difference is {size:+.2f} ({_name(table, largest)})"
-            f"{_before_adjusting(rows, grammar)}, and differences up to the ends of the intervals "
-            "are not ruled out."
+            f"{_before_adjusting([found for _, found in rows])}, and differences up to the ends of "
+            "the intervals are not ruled out."
         )
     else:
         better = [(row, gain) for row, gain in clear if gain < 0]
@@ -128,9 +164,9 @@ def _answer(table: Table, grammar: str) -> str:
     return f"{first} {_second(table)}"
 
 
-def _before_adjusting(rows: list[Row], grammar: str) -> str:
+def _before_adjusting(differences: list[Difference]) -> str:
     """How many differences would count if only one had been asked for."""
-    single = [row.against[grammar] for row in rows if row.against[grammar].p_value < SIGNIFICANT]
+    single = [difference for difference in differences if difference.p_value < SIGNIFICANT]
     if not single:
         return ""
     higher = sum(difference.mean.mean > 0 for difference in single)
@@ -159,17 +195,19 @@ def _second(table: Table) -> str:
     return said + (f"trainings that diverged: {', '.join(lost)}." if lost else "none diverged.")
 
 
-def write_page(study: Study, runs: Runs, folder: Path, command: str) -> None:
+def write_page(
+    study: Study, runs: Runs, folder: Path, command: str, costs: Costs | None = None
+) -> None:
     """Write README.md and the figures.
 
     Args:
+        costs: what the steps of each method took.
         runs: stored results, each with the machine that made it.
         folder: the recipe's.
         command: that made the page, for its reader.
     """
     tables = tabulate(study, runs)
-    grammars = sorted({g for run in runs.values() if run["wer"] for g in run["wer"]})
-    main = grammars[-1]
+    main = _grammars(tables[0], study.grammars)[-1]
     figures = draw_all(tables, main, folder)
     seconds = sum(run.get("train_cpu_seconds", 0.0) for run in runs.values())
     planned = len({cell.run_id for name in study.questions for cell in study.cells(name)})
@@ -199,25 +237,58 @@ def write_page(study: Study, runs: Runs, folder: Path, command: str) -> None:
     ]
     shown: set[str] = set()
     for table in tables:
-        lines += [f"## {table.question.asks}", _answer(table, main), ""]
+        grammars = _grammars(table, study.grammars)
+        lines += [f"## {table.question.asks}", _answer(table, grammars), ""]
         lines += [f"`{table.name}`: {table.found} of {table.planned} runs.", ""]
         if table.found:
-            lines += [*_table(table, grammars), ""]
+            lines += [*_table(table, study.grammars), ""]
         for figure in FIGURES_OF.get(table.name, ()):
             if figure in figures and figure not in shown:
                 lines += [f"![{table.name}]({figure})", ""]
                 shown.add(figure)
-    lines += _grammar_question(tables, grammars)
+    lines += cost_lines(costs) if costs is not None else []
+    lines += _grammar_question(tables, study.grammars)
     write_text(folder / "README.md", "\n".join(lines).rstrip() + "\n")
 
 
-def _grammar_question(tables: list[Table], grammars: list[str]) -> list[str]:
-    """Does the effect survive a strong grammar? From the question of the threshold."""
-    by_name = {table.name: table for table in tables}
-    table = by_name.get("threshold")
-    if table is None or not table.found or len(grammars) < 2:
+def _grammar_question(tables: list[Table], strong_to_weak: Sequence[str]) -> list[str]:
+    """Does an effect survive a strong grammar? All comparisons that were made with two or more."""
+    lines: list[str] = []
+    pairs = clear_weak = clear_both = clear_strong = 0
+    for table in tables:
+        grammars = _grammars(table, strong_to_weak)
+        rows = [row for row in table.rows if len(row.against) > 1]
+        if len(grammars) < 2 or not rows:
+            continue
+        weak, strong = (
+            [row.against[[g for g in grammars if g in row.against][end]] for row in rows]
+            for end in (-1, 0)
+        )
+        is_weak, is_strong = (
+            clear_of_chance([difference.p_value for difference in found])
+            for found in (weak, strong)
+        )
+        both = sum(a and b for a, b in zip(is_weak, is_strong, strict=True))
+        pairs += len(rows)
+        clear_weak, clear_strong = clear_weak + sum(is_weak), clear_strong + sum(is_strong)
+        clear_both += both
+        sizes = [np.mean([abs(found.mean.mean) for found in one]) for one in (weak, strong)]
+        lines.append(
+            f"| {table.name} | {', '.join(reversed(grammars))} | {len(rows)} | {sum(is_weak)} "
+            f"| {sum(is_strong)} | {both} | {sizes[0]:.2f} | {sizes[1]:.2f} |"
+        )
+    if not lines:
         return []
-    lines = ["## Does an effect survive a strong grammar?"]
-    for grammar in grammars:
-        lines.append(f"- `{grammar}`: {_answer(table, grammar)}")
-    return [*lines, ""]
+    return [
+        "## Does an effect survive a strong grammar?",
+        f"Of {pairs} comparisons that were decoded with a weak and a strong grammar, {clear_weak} "
+        f"differ beyond chance with the weak one and {clear_strong} with the strong one, "
+        f"{clear_both} with both. Mean sizes of the differences are given beside each other; "
+        "each count is Holm-adjusted within its question.",
+        "",
+        "| question | grammars, weak to strong | comparisons | clear, weak | clear, strong "
+        "| clear, both | mean size, weak | mean size, strong |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+        *lines,
+        "",
+    ]

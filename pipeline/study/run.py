@@ -27,7 +27,6 @@ from pipeline.study.inputs import Inputs
 from pipeline.study.results import QUANTILES
 
 SETTING = Setting(lm_weight=12.0, insertion_penalty=0.0)  # fixed before any result
-BEAM = 15.0  # scaled costs
 
 
 def add_label_noise(training: TrainingSet, share: float, num_pdfs: int, seed: int) -> TrainingSet:
@@ -49,7 +48,10 @@ def add_label_noise(training: TrainingSet, share: float, num_pdfs: int, seed: in
 
 def decode(inputs: Inputs, model: HybridModel) -> dict[str, dict[str, Any]]:
     """Grammar -> errors, words and WER (%) of the test set, at the fixed setting."""
-    searches = {g: OneBest(graph, SETTING, BEAM) for g, graph in inputs.graphs.items()}
+    searches = {
+        grammar: OneBest(graph, SETTING, inputs.beam, inputs.max_active)
+        for grammar, graph in inputs.graphs.items()
+    }
     references = dict(zip(inputs.test.utterance_ids, inputs.test.texts, strict=True))
     counts: dict[str, list[Errors]] = {grammar: [] for grammar in searches}
     for utterance_id, log_likes in forward(model, inputs.test):

@@ -15,6 +15,7 @@ from pipeline.study.design import Question, Study
 from pipeline.study.results import Runs
 
 LEVEL = 0.95
+SIGNIFICANT = 0.05
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,18 @@ def label(value: Any) -> str:
 def tabulate(study: Study, runs: Runs) -> list[Table]:
     """A table for each question, from the runs that there are."""
     return [_table(study, name, runs) for name in study.questions]
+
+
+def in_order(grammars: Iterable[str], strong_to_weak: Sequence[str]) -> list[str]:
+    """Grammars from strong to weak; the last is the one that differences are told of."""
+    known = set(grammars)
+    first = [grammar for grammar in strong_to_weak if grammar in known]
+    return [*first, *sorted(known.difference(first))]
+
+
+def clear_of_chance(p_values: Sequence[float]) -> list[bool]:
+    """Which comparisons of one question count, after Holm's adjustment."""
+    return [p < SIGNIFICANT for p in holm(p_values)]
 
 
 def _wers(results: Iterable[dict[str, Any]], grammar: str, key: str = "wer") -> list[float]:

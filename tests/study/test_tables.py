@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from pipeline.io.errors import UserError
+from pipeline.study.cost import Costs
 from pipeline.study.design import Study, load_study
 from pipeline.study.page import write_page
 from pipeline.study.results import read_stored
-from pipeline.study.tables import Mean, holm, paired, tabulate
+from pipeline.study.tables import Mean, clear_of_chance, holm, in_order, paired, tabulate
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "clipping_study"
 
@@ -49,7 +50,7 @@ def test_the_committed_page_is_what_its_command_makes(tmp_path: Path) -> None:
     study = load_study(tmp_path / "study.yaml")
     runs = read_stored(tmp_path / "runs.jsonl.gz")
     command = "python -m pipeline.bin.study_page --recipe-dir recipes/clipping_study"
-    write_page(study, runs, tmp_path, command)
+    write_page(study, runs, tmp_path, command, Costs.load(RECIPE / "costs.json"))
     assert (tmp_path / "README.md").read_text() == (RECIPE / "README.md").read_text()
     pictures = {path.name for path in tmp_path.glob("*.png")}
     assert pictures == {path.name for path in RECIPE.glob("*.png")}
@@ -106,3 +107,14 @@ def test_mistakes_in_a_study_are_one_line(tmp_path: Path) -> None:
     )
     with pytest.raises(UserError, match=r"question q: network.clipping=.*no key 'decay'"):
         load_study(path).plan()
+
+
+def test_differences_are_told_with_the_weakest_grammar_of_an_input() -> None:
+    assert in_order({"loop", "g1"}, ("g1", "trigram", "loop")) == ["g1", "loop"]
+    assert in_order({"x", "loop", "a"}, ("g1", "loop")) == ["loop", "a", "x"]
+
+
+def test_what_counts_of_several_comparisons() -> None:
+    # Holm: 0.01 * 3, 0.02 * 2, 0.2.
+    assert clear_of_chance([0.2, 0.01, 0.02]) == [False, True, True]
+    assert clear_of_chance([0.04, 0.04]) == [False, False]
