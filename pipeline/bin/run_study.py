@@ -45,7 +45,9 @@ def main() -> None:
         for run_id in read_stored(args.stored):
             unique.pop(run_id, None)
     share, count = shares(args.share)
-    cells: list[Cell] = list(unique.values())[share - 1 :: count]
+    # All of a seed before the next seed: what is stopped early has pairs to compare.
+    in_order = sorted(unique.values(), key=lambda cell: cell.seed)
+    cells: list[Cell] = in_order[share - 1 :: count]
     began = time.monotonic()
 
     def report(finished: int, wanted: int, run_id: str) -> None:
