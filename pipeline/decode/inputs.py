@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.graph.fst import Fst
+from pipeline.decode.lattice import Levels
+from pipeline.decode.rows import spread
+from pipeline.graph.fst import EPSILON, Fst
 from pipeline.graph.openfst import read_fst
 from pipeline.io.archive import read_matrices
 from pipeline.io.errors import UserError
@@ -34,7 +36,8 @@ class SearchGraph:
         k2 does not check label spaces: a wrong one would give silent nonsense.
 
         Raises:
-            UserError: a file is missing or damaged, or labels lie outside their tables.
+            UserError: a file is missing or damaged, labels lie outside their tables, no sentence
+                can end, or a cycle of epsilons has no end.
         """
         fst = read_fst(path)
         table = SymbolTable.read(words)
@@ -55,6 +58,15 @@ class SearchGraph:
             )
         if len(table) <= int(fst.olabel.max(initial=0)):
             raise UserError(f"{words}: it lacks words of {path}; give the lang of the graph")
+        if not _can_end(fst):
+            raise UserError(
+                f"{path}: no final state can be reached, so no sentence ever ends; "
+                "check the grammar, make the graph again"
+            )
+        if _has_silent_cycle(fst):
+            raise UserError(
+                f"{path}: the graph has a cycle of epsilons; check the grammar, make it again"
+            )
         return cls(fst, pdf_of, num_pdfs, table)
 
     def check_model(self, path: Path) -> None:
@@ -72,6 +84,31 @@ class SearchGraph:
                 f"{path}: {number} transition-ids, the graph has {len(self.pdf_of) - 1}; "
                 "make the graph from this model"
             )
+
+
+def _can_end(fst: Fst) -> bool:
+    """Whether a final state can be reached: a search by levels that ends at the first."""
+    seen = np.zeros(fst.num_states, bool)
+    front = np.array([fst.start], np.int64)
+    counts = np.diff(fst.first_arc)
+    while len(front):
+        if np.isfinite(fst.final[front]).any():
+            return True
+        seen[front] = True
+        _, arcs = spread(fst.first_arc, counts, front)
+        reached = np.unique(fst.nextstate[arcs]).astype(np.int64)
+        front = reached[~seen[reached]]
+    return False
+
+
+def _has_silent_cycle(fst: Fst) -> bool:
+    silent = fst.subset(fst.ilabel == EPSILON)
+    source = np.repeat(np.arange(fst.num_states), np.diff(silent.first_arc))
+    try:
+        Levels.of(fst.num_states, source, silent.nextstate.astype(np.int64))
+    except ValueError:
+        return True
+    return False
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from pipeline.decode.inputs import SearchGraph, Utterance
 from pipeline.decode.k2_environment import k2_python
 from pipeline.decode.shards import merge_shards
 from pipeline.graph.fst import from_tuples
+from pipeline.graph.openfst import write_fst
 from pipeline.io.archive import write_matrices
 from pipeline.io.errors import UserError
 from pipeline.io.json_lines import read_json_lines, write_json_lines
@@ -236,6 +237,27 @@ def test_a_missing_or_damaged_graph_is_one_line(folder: Path) -> None:
     assert "not a whole OpenFst" in one_line_error(run_program("kaldi", folder))
     (folder / "HCLG.fst").unlink()
     assert "no such graph" in one_line_error(run_program("kaldi", folder))
+
+
+@pytest.mark.parametrize(
+    ("arcs", "final", "message"),
+    [
+        ([(0, 1, 1, 0.0, 1)], {2: 0.0}, "no final state can be reached"),
+        ([(0, 1, 1, 0.0, 1)], {}, "accepts nothing"),
+        ([(0, 0, 1, -0.5, 1), (1, 0, 0, 0.1, 0), (0, 1, 1, 0.0, 1)], {1: 0.0}, "cycle of epsilons"),
+    ],
+)
+def test_a_graph_in_which_nothing_ends_is_refused(
+    arcs: list[tuple[int, int, int, float, int]],
+    final: dict[int, float],
+    message: str,
+    folder: Path,
+) -> None:
+    """By all decoders, who read it by the same function."""
+    fst = from_tuples([*arcs, (2, 1, 1, 0.0, 2)], final)
+    write_fst(folder / "HCLG.fst", fst, "const")
+    with pytest.raises(UserError, match=f"HCLG.fst: .*{message}"):
+        SearchGraph.read(folder / "HCLG.fst", folder / "words.txt")
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -114,6 +116,31 @@ def test_the_unreadable_corpus_gives_a_line_each(recogniser: Recogniser, corpora
     for path in files:
         with pytest.raises(UserError, match=path.name):
             transcribe(path, recogniser)
+
+
+def test_memory_does_not_grow_with_the_length(made: Path, tmp_path: Path) -> None:
+    """Twenty minutes, which as float32 are 38 MB, take hardly more than one."""
+    program = (
+        "import resource, sys; from pipeline.bin.transcribe import main; main(sys.argv[1:]);"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    minute, _ = audio(WORDS, lead=(60.0 - len(WORDS) * (WORD_SECONDS + 0.15)) / 2)
+    peaks = []
+    for minutes in (1, 20):
+        path = tmp_path / f"{minutes}.wav"
+        with soundfile.SoundFile(path, "w", RATE, 1) as sound:
+            for _ in range(minutes):
+                sound.write(minute)
+        done = subprocess.run(
+            [sys.executable, "-c", program, str(path), "--model", str(made / "export")],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        *words, peak = done.stdout.split()
+        assert words == WORDS * minutes
+        peaks.append(int(peak))
+    assert peaks[1] - peaks[0] < 15_000  # KiB
 
 
 def test_options_that_do_not_advance_are_refused() -> None:
