@@ -15,9 +15,10 @@ from pipeline.config.decode import (
     RescoringOptions,
 )
 from pipeline.config.gmm import AlignOptions, GmmOptions
-from pipeline.config.inheritance import inherit, smaller_model
+from pipeline.config.inheritance import inherit
 from pipeline.config.lm import LmOptions
 from pipeline.config.network import NetworkOptions, NnetOptions, WholeWordOptions
+from pipeline.config.references import check_rescoring, check_source, check_voice
 from pipeline.config.synthesis import SynthesisOptions
 
 
@@ -96,25 +97,7 @@ class Config(Options):
 
     @model_validator(mode="after")
     def _rescored(self) -> Config:
-        earlier: list[str] = []
-        for name, grammar in self.grammars.items():
-            if grammar.rescores is not None and grammar.rescores not in earlier:
-                raise ValueError(
-                    f"grammars.{name}.rescores: must name an earlier grammar, one of {earlier}"
-                )
-            earlier.append(name)
-        for name, options in self.rescoring.items():
-            if name in self.grammars:
-                raise ValueError(f"rescoring.{name}: the name is taken by a grammar")
-            if options.lattices not in self.grammars:
-                raise ValueError(f"rescoring.{name}.lattices: no grammar '{options.lattices}'")
-            if options.lm not in self.lms:
-                raise ValueError(f"rescoring.{name}.lm: no language model '{options.lm}' in lms")
-            for model in options.models or ():
-                if model not in self.decoded_models:
-                    raise ValueError(f"rescoring.{name}.models: no model '{model}' is decoded")
-        if self.lms and not self.gmm:
-            raise ValueError("lms: nothing is decoded without a section gmm; remove them")
+        check_rescoring(self)
         return self
 
     @model_validator(mode="after")
@@ -140,13 +123,13 @@ class Config(Options):
             if net.features == "fmllr" and self.gmm[self.rung_of(name)].type != "sat":
                 raise ValueError(f"nnet.{name}.features: fmllr needs an alignment of type sat")
             if net.source is not None:
-                self._check_source(name, net, net.source, earlier)
+                check_source(self, name, net, net.source, earlier)
             earlier.append(name)
         for name in self.aligning_networks:
             if f"align_{name}" in (*self.gmm, *self.nnet):
                 raise ValueError(f"nnet.{name}: its alignment is called align_{name}; rename that")
         for name, voice in self.synthesis.items():
-            self._check_voice(name, voice)
+            check_voice(self, name, voice)
         if self.graph.pronunciations is not None and self.graph.pronunciations not in self.gmm:
             raise ValueError(f"graph.pronunciations: no rung '{self.graph.pronunciations}' in gmm")
         if self.decode.tune_split is not None and self.decode.tune_split not in self.splits:
@@ -155,52 +138,6 @@ class Config(Options):
             if name not in self.gmm and name not in self.nnet:
                 raise ValueError(f"models: no GMM rung or network is called '{name}'")
         return self
-
-    def _check_source(self, name: str, net: NnetOptions, source: str, earlier: list[str]) -> None:
-        role = "teacher" if net.distill is not None else "start"
-        key = f"nnet.{name}.{net.variant}.{role}"
-        if source not in earlier:
-            raise ValueError(f"{key}: must name an earlier network, one of {earlier}")
-        first = self.nnet[source]
-        if net.distill is not None:
-            if net.features != first.features or net.model.norm_vars != first.model.norm_vars:
-                raise ValueError(
-                    f"{key}: {source} reads other features; give it the same "
-                    "'features' and 'model.norm_vars'"
-                )
-            if first.model.frame_subsampling > 1:
-                raise ValueError(f"{key}: {source} has 'model.frame_subsampling'; it must be 1")
-        elif (net.model, net.features) != (smaller_model(net, first.model), first.features):
-            raise ValueError(f"{key}: model and features are those of {source}; leave them out")
-        if self.rung_of(name) != self.rung_of(source):
-            raise ValueError(f"{key}: {source} has pdf-ids of another rung than the alignment")
-        if net.prune is not None and net.prune.units and first.model.type in ("lstmp", "tdnn_lstm"):
-            raise ValueError(f"nnet.{name}.prune.units: not of type {first.model.type}")
-        if first.quantize is not None:
-            raise ValueError(f"{key}: {source} is int8 and cannot be trained on; name its start")
-        augment = net.augment
-        if net.sequence is not None and any(
-            (augment.speed_factors, augment.vtln_warps, augment.volume_db, augment.noise_snr_db)
-        ):
-            raise ValueError(f"nnet.{name}.augment: sequence training does not perturb the audio")
-
-    def _check_voice(self, name: str, voice: SynthesisOptions) -> None:
-        key, judge = f"synthesis.{name}", voice.judge
-        if judge is None:
-            raise ValueError(f"{key}.judge: must name the model and the grammar that recognise")
-        if voice.alignment not in self.gmm:
-            raise ValueError(f"{key}.alignment: no rung '{voice.alignment}' in gmm")
-        if judge.model not in self.decoded_models:
-            raise ValueError(f"{key}.judge.model: no model '{judge.model}' is decoded")
-        if judge.model in self.nnet and self.nnet[judge.model].features != "cepstra":
-            raise ValueError(
-                f"{key}.judge.model: {judge.model} has fmllr features, which one "
-                "utterance alone does not give; choose another"
-            )
-        if judge.grammar not in self.searched_grammars:
-            raise ValueError(f"{key}.judge.grammar: no grammar '{judge.grammar}' has a graph")
-        if judge.min_words > judge.max_words:
-            raise ValueError(f"{key}.judge: min_words is above max_words")
 
     def rung_of(self, model: str) -> str:
         """The GMM rung that a model's pdf-ids, tree and features come from; a rung is its own."""
