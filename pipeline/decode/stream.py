@@ -28,6 +28,10 @@ CHECK_FRAMES = 10  # between two looks for an endpoint
 # Frames before the end of an utterance in which nothing was said that the next one hears again: a
 # word may have begun that the search did not yet see.
 HEARD_AGAIN = 30
+# Silence at the end of the best path after which more of it no longer counts for normalisation: it
+# says nothing of the speaker, and training had no more of it. Kaldi's OnlineSilenceWeighting
+# (online2/online-ivector-feature.h) does so for i-vectors.
+COUNTED_SILENCE = 50
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,8 @@ class SpeechStream:
         self.cmvn = OnlineCmvn(model.cmvn, recogniser.norm_vars)
         self.cmvn_before = copy.copy(self.cmvn)  # the utterance
         self.utterance = _Utterance(model, 0)
+        self.num_frames = 0  # that have come
+        self.counts = True  # for normalisation
 
     def push(self, samples: NDArray[np.float32], last: bool = False) -> list[Result]:
         """Take (n,) further samples in [-1, 1].
@@ -119,7 +125,17 @@ class SpeechStream:
             What is new: utterances that have ended, and the running one if its words have changed.
         """
         frames = self.extractor.push(self.resampler.push(samples, last))
-        results: list[Result] = list(self._follow(frames, last))
+        results: list[Result] = []
+        while True:
+            # What is decided by the search is decided at the same frames in any division.
+            if self.num_frames % CHECK_FRAMES == 0:
+                self.counts = self.utterance.num_silent < COUNTED_SILENCE
+            step = CHECK_FRAMES - self.num_frames % CHECK_FRAMES
+            part, frames = frames[:step], frames[step:]
+            self.num_frames += len(part)
+            results += self._follow(part, last and not len(frames))
+            if not len(frames):
+                break
         words = self.utterance.words()
         if not last and words != self.utterance.told:
             self.utterance.told = words
@@ -127,7 +143,7 @@ class SpeechStream:
         return results
 
     def _follow(self, frames: Frames, last: bool) -> Iterator[FinalResult]:
-        normalised = self.cmvn.push(frames)
+        normalised = self.cmvn.push(frames, self.counts)
         while True:
             utterance = self.utterance
             ended = utterance.push(frames, normalised, last)
@@ -166,6 +182,7 @@ class _Utterance:
         self.network = StreamingNetwork(model.model)
         self.running = model.search.start()
         self.told: tuple[str, ...] = ()
+        self.num_silent = 0  # frames at the end of the best path, when last looked at
 
     def push(self, frames: Frames, normalised: Frames, last: bool) -> bool:
         """Take further frames up to an endpoint; whether there is one."""
@@ -187,11 +204,11 @@ class _Utterance:
             return True  # no path lives: begin again
         silent = self.model.is_silence[labels[labels > 0]]
         (spoken,) = np.nonzero(~silent)
-        num_silent = len(silent) - (spoken[-1] + 1 if len(spoken) else 0)
+        self.num_silent = len(silent) - (int(spoken[-1]) + 1 if len(spoken) else 0)
         shift = self.model.recogniser.frame_shift
         length = self.running.num_frames * shift
         cost = self.running.final_relative_cost()
-        return is_endpoint(self.model.rules, length, num_silent * shift, cost)
+        return is_endpoint(self.model.rules, length, self.num_silent * shift, cost)
 
     def words(self) -> tuple[str, ...]:
         """Of the best path so far."""

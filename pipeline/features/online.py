@@ -43,16 +43,21 @@ class OnlineCmvn:
         self.norm_vars = norm_vars or statistics[1, -1] == 1
         self.past = np.zeros((0, statistics.shape[1] - 1))
 
-    def push(self, frames: Frames) -> Frames:
-        """(T, F) -> (T, F), each normalised by what had come up to it."""
+    def push(self, frames: Frames, remember: bool = True) -> Frames:
+        """(T, F) -> (T, F), each normalised by what had come up to it.
+
+        Args:
+            remember: whether these frames count, for themselves and for later ones.
+        """
         if not len(frames):
             return frames
         num_past = len(self.past)
-        known = np.concatenate((self.past, frames.astype(np.float64)))
+        new = frames.astype(np.float64) if remember else np.zeros((0, frames.shape[1]))
+        known = np.concatenate((self.past, new))
         sums = np.concatenate(
             (np.zeros((1, 2 * known.shape[1])), np.hstack((known, known**2)).cumsum(axis=0))
         )
-        ends = np.arange(num_past + 1, len(known) + 1)
+        ends = np.arange(num_past + 1, len(known) + 1) if remember else np.array([num_past])
         begins = np.maximum(0, ends - CMVN_WINDOW)
         total = sums[ends] - sums[begins]
         count = (ends - begins).astype(np.float64)

@@ -21,7 +21,13 @@ from pipeline.decode.inputs import Utterance
 from pipeline.decode.kaldi_search import KaldiSearch
 from pipeline.decode.model_directory import MANIFEST, export_model, open_model
 from pipeline.decode.recogniser import Recogniser
-from pipeline.decode.stream import FinalResult, PartialResult, Result, StreamingRecogniser
+from pipeline.decode.stream import (
+    COUNTED_SILENCE,
+    FinalResult,
+    PartialResult,
+    Result,
+    StreamingRecogniser,
+)
 from pipeline.features.cmvn import write_cmvn
 from pipeline.features.feature_set import FeatureSet
 from pipeline.features.online import OnlineCmvn
@@ -139,6 +145,21 @@ def test_silence_is_told_of_by_nobody_and_forgotten(model: StreamingRecogniser) 
     (result,) = (r for r in results if isinstance(r, FinalResult) and r.words)
     assert [word.word for word in result.words] == WORDS
     assert result.start > 10.0
+
+
+def test_silence_does_not_move_the_normalisation(model: StreamingRecogniser) -> None:
+    rng = np.random.default_rng(4)
+    silence = (1e-3 * rng.normal(size=4 * RATE)).astype(np.float32)
+    counted = []
+    for size in (93, 800, len(silence)):
+        stream = model.open(RATE)
+        for start in range(0, len(silence), size):
+            stream.push(silence[start : start + size])
+        counted.append(len(stream.cmvn.past))
+    assert len(set(counted)) == 1  # in any division
+    assert COUNTED_SILENCE <= counted[0] < COUNTED_SILENCE + 40
+    stream.push(tones(["LOW"]))
+    assert len(stream.cmvn.past) > counted[0] + 30  # speech counts again
 
 
 def test_speech_without_a_pause_is_cut_at_the_longest(model: StreamingRecogniser) -> None:

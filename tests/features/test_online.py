@@ -48,6 +48,27 @@ def test_cmvn_is_that_of_the_last_frames_and_global_ones(norm_vars: bool) -> Non
         assert found[t] == pytest.approx((frames[t] - mean) / deviation, abs=1e-4)
 
 
+def test_frames_that_do_not_count_change_nothing() -> None:
+    rng = np.random.default_rng(4)
+    training = rng.normal(3.0, 2.0, size=(400, 3)).astype(np.float32)
+    statistics = compute_cmvn(training, np.array([0, 400]), ["s"], norm_vars=True)["s"]
+    frames = rng.normal(size=(900, 3)).astype(np.float32)
+    for num_past in (0, 30, 700):
+        online, other = OnlineCmvn(statistics), OnlineCmvn(statistics)
+        online.push(frames[:num_past])
+        other.push(frames[:num_past])
+        found = online.push(frames[num_past : num_past + 50], remember=False)
+        window = frames[max(0, num_past - CMVN_WINDOW + 1) : num_past].astype(np.float64)
+        weight = min(CMVN_WINDOW - len(window), GLOBAL_FRAMES) / 400
+        count = len(window) + weight * 400
+        mean = (window.sum(axis=0) + weight * training.sum(axis=0)) / count
+        square = np.square(window).sum(axis=0) + weight * np.square(training).sum(axis=0)
+        expected = (frames[num_past : num_past + 50] - mean) / np.sqrt(square / count - mean**2)
+        assert found == pytest.approx(expected, abs=1e-3)
+        after = frames[num_past + 50 : num_past + 150]
+        assert np.array_equal(online.push(after), other.push(after))
+
+
 def test_neighbours_repeat_the_ends() -> None:
     frames = np.arange(5, dtype=np.float32)[:, None]
     stream = Neighbours(2)
