@@ -12,7 +12,7 @@ from pipeline.code_digest import imported_names
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = (  # earlier ... later
     *("io", "data", "features", "hmm", "gmm", "align"),
-    *("nnet", "graph", "lm", "decode", "score", "synthesis", "report", "study"),
+    *("nnet", "graph", "lm", "decode", "serve", "score", "synthesis", "report", "study"),
 )
 # Beside the layers: what they are, and what they may import below pipeline/.
 ANYONE = {"config"}  # the options, for all

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
@@ -15,30 +13,11 @@ import torch
 
 from pipeline.data.pcm_stream import PcmStream
 from pipeline.decode.recogniser import Recogniser
-from pipeline.decode.stream import FinalResult, PartialResult, Result, StreamingRecogniser
+from pipeline.decode.stream import PartialResult, Result, StreamingRecogniser, as_json
 from pipeline.io.errors import UserError, run
 
 LONGEST_WAIT = 0.3  # s; a model that waits longer is warned of
 Show = Callable[[Result], None]
-
-
-def as_json(result: Result) -> str:
-    """A line of JSON without its end; times in s to the millisecond."""
-    value: dict[str, object] = {
-        "type": "final" if isinstance(result, FinalResult) else "partial",
-        "start": round(result.start, 3),
-        "end": round(result.end, 3),
-    }
-    if isinstance(result, FinalResult):
-        words = [asdict(word) for word in result.words]
-        value["text"] = " ".join(word.word for word in result.words)
-        value["words"] = [
-            {k: round(v, 3) if isinstance(v, float) else v for k, v in word.items()}
-            for word in words
-        ]
-    else:
-        value["text"] = " ".join(result.words)
-    return json.dumps(value, ensure_ascii=False)
 
 
 def text_printer(output: TextIO, beside: TextIO) -> Show:

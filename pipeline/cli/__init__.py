@@ -16,6 +16,7 @@ from pipeline.cli import (
     plan,
     results,
     run,
+    serve,
     stages,
     study,
     transcribe,
@@ -45,7 +46,7 @@ app = typer.Typer(
 )
 for command in (
     *(run.run, stages.stages, plan.plan, why.why, new.new),
-    *(results.align, results.report, transcribe.transcribe, study.study),
+    *(results.align, results.report, transcribe.transcribe, serve.serve, study.study),
     *(pack.pack, export.export),
     *(compare.compare, clean.clean, doctor.doctor),
 ):

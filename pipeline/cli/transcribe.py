@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,8 +9,8 @@ from typing import Annotated, Literal
 import typer
 
 from pipeline.cli.arguments import mistakes_as_lines
+from pipeline.cli.programs import run_program
 from pipeline.io.errors import UserError
-from pipeline.workflow import program_environment
 
 
 class Form(StrEnum):
@@ -76,10 +73,7 @@ def transcribe(
         *(["--bayes-risk"] if bayes_risk else []),
         *(["--beam", str(beam)] if beam else []),
     ]
-    environment = {**os.environ, **program_environment(os.environ, conda=False)}
-    status = subprocess.run(words, env=environment, check=False).returncode
-    if status:
-        raise typer.Exit(status)
+    run_program("transcribe_stream" if stream else "transcribe", words)
 
 
 def _of_files(
@@ -90,7 +84,7 @@ def _of_files(
     if sampling_rate is not None:
         raise UserError("--sampling-rate is for --stream; a file says its own")
     return [
-        *(sys.executable, "-m", "pipeline.bin.transcribe", *map(str, files)),
+        *map(str, files),
         *("--model", str(model), "--format", *forms),
     ]
 
@@ -103,7 +97,6 @@ def _of_stream(
     if forms not in ([Form.TXT], [Form.JSON]):
         raise UserError("--stream has the forms txt and json, one of them")
     return [
-        *(sys.executable, "-m", "pipeline.bin.transcribe_stream"),
         *("--model", str(model), "--format", *forms),
         *(["--sampling-rate", str(sampling_rate)] if sampling_rate else []),
     ]

@@ -9,6 +9,7 @@ is divided, but for how often partial ones are told.
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from pipeline.data.resampling import OnlineResampler
 from pipeline.decode.endpoint import KALDI_RULES, EndpointRule, is_endpoint
 from pipeline.decode.recogniser import Recogniser
+from pipeline.decode.transcript_files import word_entry
 from pipeline.decode.word_times import TimedWord
 from pipeline.features.mfcc import Frames
 from pipeline.features.online import OnlineCmvn, OnlineExtractor
@@ -53,6 +55,21 @@ class FinalResult:
 
 
 Result = PartialResult | FinalResult
+
+
+def as_json(result: Result) -> str:
+    """A line of JSON without its end; times in s to the millisecond."""
+    value: dict[str, object] = {
+        "type": "final" if isinstance(result, FinalResult) else "partial",
+        "start": round(result.start, 3),
+        "end": round(result.end, 3),
+    }
+    if isinstance(result, FinalResult):
+        value["text"] = " ".join(word.word for word in result.words)
+        value["words"] = [word_entry(word) for word in result.words]
+    else:
+        value["text"] = " ".join(result.words)
+    return json.dumps(value, ensure_ascii=False)
 
 
 class StreamingRecogniser:

@@ -48,12 +48,13 @@ def as_vtt(transcript: Transcript) -> str:
     return "WEBVTT\n\n" + "".join(blocks)
 
 
+def word_entry(word: TimedWord) -> dict[str, object]:
+    """A word as JSON has it: its fields, times and confidence to three decimals."""
+    return {k: round(v, 3) if isinstance(v, float) else v for k, v in asdict(word).items()}
+
+
 def as_json(transcript: Transcript) -> str:
     """Everything, times in seconds to the millisecond."""
-
-    def word(w: TimedWord) -> dict[str, object]:
-        return {k: round(v, 3) if isinstance(v, float) else v for k, v in asdict(w).items()}
-
     value = {
         "file": str(transcript.path),
         "duration": round(transcript.duration, 3),
@@ -62,7 +63,7 @@ def as_json(transcript: Transcript) -> str:
             {
                 "start": round(segment.start, 3),
                 "end": round(segment.end, 3),
-                "words": [word(w) for w in segment.words],
+                "words": [word_entry(w) for w in segment.words],
             }
             for segment in transcript.segments
         ],

@@ -1,0 +1,25 @@
+"""Programs of pipeline/bin as commands run them: in a process of its own, with its status."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from pipeline.workflow import program_environment
+
+
+def run_program(name: str, arguments: Sequence[str]) -> None:
+    """Run ``python -m pipeline.bin.NAME``.
+
+    Raises:
+        typer.Exit: with its status, if that is not 0.
+    """
+    environment = {**os.environ, **program_environment(os.environ, conda=False)}
+    words = [sys.executable, "-m", f"pipeline.bin.{name}", *arguments]
+    status = subprocess.run(words, env=environment, check=False).returncode
+    if status:
+        raise typer.Exit(status)

@@ -1,0 +1,1 @@
+"""Recognition over HTTP and WebSocket, and the page that shows it."""
