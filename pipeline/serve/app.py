@@ -137,26 +137,26 @@ class _Endpoint:
 
     async def stream(self, socket: WebSocket) -> None:
         await socket.accept()
+        rate = socket.query_params.get("rate", "")
         try:
             if self.streaming is None:
                 await _refuse(socket, self.why_not, POLICY)
+            elif not (rate.isdecimal() and len(rate) < 7 and MIN_RATE <= int(rate) <= MAX_RATE):
+                said = f"rate {rate!r}: give ?rate=HZ, {MIN_RATE} to {MAX_RATE}"
+                await _refuse(socket, said, POLICY)
             elif self.num_streams >= self.options.max_streams:
                 await _refuse(socket, "too many streams at once; try again later", BUSY)
             else:
                 self.num_streams += 1
                 try:
-                    await self._follow(socket, self.streaming)
+                    await self._follow(socket, self.streaming.open(int(rate)))
                 finally:
                     self.num_streams -= 1
         except WebSocketDisconnect:
             pass  # the client has gone, and its stream with it
 
-    async def _follow(self, socket: WebSocket, model: StreamingRecogniser) -> None:
-        rate = socket.query_params.get("rate", "")
-        if not (rate.isdigit() and len(rate) < 8 and MIN_RATE <= int(rate) <= MAX_RATE):
-            said = f"rate {rate!r}: give ?rate=HZ, {MIN_RATE} to {MAX_RATE}"
-            return await _refuse(socket, said, POLICY)
-        stream, decoder = model.open(int(rate)), PcmDecoder()
+    async def _follow(self, socket: WebSocket, stream: SpeechStream) -> None:
+        decoder = PcmDecoder()
         while True:
             message = await socket.receive()
             if message["type"] == "websocket.disconnect":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -84,13 +84,19 @@ def test_a_client_that_goes_leaves_its_place(port: int) -> None:
     for _ in range(5):  # more than are taken at once
         with opened(port) as socket:
             socket.send(samples(["LOW"]))
-    with opened(port) as socket:
-        socket.send(samples(["HIGH"]))
-        socket.send(END)
-        assert [m["text"] for m in received(socket) if m["type"] == "final"] == ["HIGH"]
+    messages: list[dict[str, Any]] = []
+    while not messages or "too many" in messages[0].get("error", ""):  # they are still leaving
+        with opened(port) as socket:
+            with suppress(ConnectionClosed):
+                send(socket, samples(["HIGH"]), 999)  # an odd number of bytes
+                socket.send(END)
+            messages = received(socket)
+    assert [m["text"] for m in messages if m["type"] == "final"] == ["HIGH"]
 
 
-@pytest.mark.parametrize("query", ["", "rate=", "rate=12", "rate=-8000", "rate=1e9", "rate=x"])
+@pytest.mark.parametrize(
+    "query", ["", "rate=", "rate=12", "rate=-8000", "rate=1e9", "rate=8000000000"]
+)
 def test_a_stream_without_its_rate_is_refused(port: int, query: str) -> None:
     with opened(port, query) as socket:
         (message,) = received(socket)
