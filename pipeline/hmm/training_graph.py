@@ -11,9 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from pipeline.hmm.expansion import ContextStates, PhoneGraph, connect, find_keys, shortest_path
 from pipeline.hmm.lang import Lang
 from pipeline.hmm.model import Hmm
 
@@ -56,7 +56,7 @@ class GraphCompiler:
     def __init__(self, lang: Lang, hmm: Hmm) -> None:
         self.lang, self.hmm = lang, hmm
         self._memo: dict[str, TrainingGraph] = {}
-        self._states: dict[tuple[int, int, int], _Expanded] = {}
+        self._states = ContextStates(hmm)
 
     def compile(self, text: str) -> TrainingGraph:
         """The graph of a transcript (words separated by spaces).
@@ -118,129 +118,49 @@ class GraphCompiler:
         return instances, entries
 
     def _compile(self, words: list[str]) -> TrainingGraph:
-        instances, entries = self._phones(words)
-        contextual = self.hmm.tree.context_width > 1
-
-        def phone_of(instance: int) -> int:
-            return 0 if instance == EXIT else instances[instance].phone_id
-
-        rights = [
-            sorted({phone_of(n) for n, _ in phone.next}) if contextual else [0]
-            for phone in instances
-        ]
-
-        lefts: list[set[int]] = [set() for _ in instances]
-        for instance, _ in entries:
-            lefts[instance].add(0)
-        for phone in instances:
-            for following, _ in phone.next:
-                if following != EXIT:
-                    lefts[following].add(phone.phone_id if contextual else 0)
-        # A key is (instance, left phone, right phone); its HMM states are consecutive nodes.
-        first_node: dict[tuple[int, int, int], int] = {}
-        expanded: dict[tuple[int, int, int], _Expanded] = {}
-        num_nodes = 0
-        for n, phone in enumerate(instances):
-            for left in sorted(lefts[n]):
-                for right in rights[n]:
-                    states = self._expand(left, phone.phone_id, right)
-                    first_node[n, left, right] = num_nodes
-                    expanded[n, left, right] = states
-                    num_nodes += len(states.pdfs)
-        node_pdf = np.empty(num_nodes, np.int32)
+        phones = _as_arrays(*self._phones(words), self.hmm.tree.context_width > 1)
+        keys = find_keys(phones)
+        states = self._states
+        pdf_of, first_ids = states.rows(phones.phone, keys)
+        sizes = states.arcs.num_states[phones.phone[keys.instance]]
+        first_node = np.concatenate(([0], np.cumsum(sizes)))
+        num_nodes = int(first_node[-1])
         initial = np.full(num_nodes, -np.inf, np.float32)
-        arcs: list[tuple[int, int, int, float]] = []  # destination, source, transition_id, log-prob
-        for instance, log_prob in entries:
-            for right in rights[instance]:
-                initial[first_node[instance, 0, right]] = log_prob
-        for (n, left, right), states in expanded.items():
-            start = first_node[n, left, right]
-            node_pdf[start : start + len(states.pdfs)] = states.pdfs
-            arcs += [(start + d, start + s, t, 0.0) for s, d, t in states.inner]
-            here = instances[n].phone_id
-            for following, log_prob in instances[n].next:
-                if contextual and phone_of(following) != right:
-                    continue
-                targets = (
-                    [num_nodes]
-                    if following == EXIT
-                    else [
-                        first_node[following, here if contextual else 0, r]
-                        for r in rights[following]
-                    ]
-                )
-                arcs += [
-                    (target, start + s, t, log_prob) for s, t in states.exits for target in targets
-                ]
-        arcs.sort()
-        destination = np.array([a[0] for a in arcs], np.int64)
-        pdfs, local = np.unique(node_pdf, return_inverse=True)
-        source = np.array([a[1] for a in arcs], np.int32)
-        first_arc = np.searchsorted(destination, np.arange(num_nodes + 2)).astype(np.int32)
+        for instance, log_prob in zip(phones.entry, phones.entry_log_prob, strict=True):
+            own = np.arange(keys.first[instance], keys.first[instance + 1])
+            initial[first_node[own[keys.left[own] == 0]]] = log_prob
+        arcs = connect(phones, keys, states.arcs, first_ids, first_node)
+        order = np.lexsort((arcs.log_prob, arcs.transition_id, arcs.source, arcs.target))
+        source = arcs.source[order].astype(np.int32)
+        first_arc = np.searchsorted(arcs.target[order], np.arange(num_nodes + 2)).astype(np.int32)
+        pdfs, local = np.unique(
+            pdf_of[np.arange(pdf_of.shape[1]) < sizes[:, None]], return_inverse=True
+        )
         return TrainingGraph(
-            pdfs=pdfs.astype(np.int32),
+            pdfs=pdfs,
             node_pdf=local.astype(np.int32),
             initial=initial,
             first_arc=first_arc,
             arc_source=source,
-            arc_transition=np.array([a[2] for a in arcs], np.int32),
-            arc_log_prob=np.array([a[3] for a in arcs], np.float32),
-            min_frames=int(_shortest(initial, first_arc, source)),
+            arc_transition=arcs.transition_id[order].astype(np.int32),
+            arc_log_prob=arcs.log_prob[order].astype(np.float32),
+            min_frames=int(shortest_path(initial, first_arc, source)),
         )
 
-    def _expand(self, left: int, phone_id: int, right: int) -> _Expanded:
-        key = (left, phone_id, right)
-        found = self._states.get(key)
-        if found is None:
-            found = self._states[key] = _Expanded.of(self.hmm, *key)
-        return found
 
-
-@dataclass(frozen=True)
-class _Expanded:
-    """HMM states of a phone in context."""
-
-    pdfs: list[int]
-    inner: list[tuple[int, int, int]]  # source, destination, transition_id
-    exits: list[tuple[int, int]]  # source, transition_id
-
-    @classmethod
-    def of(cls, hmm: Hmm, left: int, phone_id: int, right: int) -> _Expanded:
-        window = (left, phone_id, right) if hmm.tree.context_width == 3 else (phone_id,)
-        states = hmm.topology.states(phone_id)
-        pdfs, inner, exits = [], [], []
-        for s, state in enumerate(states):
-            pdf = hmm.tree.pdf_id(window, state.pdf_class)
-            pdfs.append(pdf)
-            number = hmm.transitions.transition_state(phone_id, s, pdf)
-            for index, (destination, _) in enumerate(state.transitions):
-                transition_id = hmm.transitions.transition_id(number, index)
-                if destination == len(states):
-                    exits.append((s, transition_id))
-                else:
-                    inner.append((s, destination, transition_id))
-        return cls(pdfs, inner, exits)
-
-
-@njit(cache=True)
-def _shortest(
-    initial: NDArray[np.float32], first_arc: NDArray[np.int32], source: NDArray[np.int32]
-) -> int:
-    """Fewest frames from an initial node to the exit (Bellman sweeps; few are needed)."""
-    num_nodes = len(initial)
-    far = np.iinfo(np.int32).max // 2
-    frames = np.full(num_nodes + 1, far, np.int64)
-    for node in range(num_nodes):
-        if np.isfinite(initial[node]):
-            frames[node] = 1
-    changed = True
-    while changed:
-        changed = False
-        for node in range(num_nodes + 1):
-            step = 0 if node == num_nodes else 1
-            for arc in range(first_arc[node], first_arc[node + 1]):
-                candidate = frames[source[arc]] + step
-                if candidate < frames[node]:
-                    frames[node] = candidate
-                    changed = True
-    return int(frames[num_nodes])
+def _as_arrays(
+    instances: list[_Phone], entries: list[tuple[int, float]], contextual: bool
+) -> PhoneGraph:
+    phone = np.array([instance.phone_id for instance in instances], np.int64)
+    following = [arc for instance in instances for arc in instance.next]
+    to = np.array([n for n, _ in following], np.int64)
+    first_arc = np.cumsum([0, *(len(instance.next) for instance in instances)])
+    return PhoneGraph(
+        phone,
+        np.append(phone if contextual else np.zeros_like(phone), 0),
+        first_arc,
+        np.where(to == EXIT, len(instances), to),
+        np.array([log_prob for _, log_prob in following], np.float64),
+        np.array([n for n, _ in entries], np.int64),
+        np.array([log_prob for _, log_prob in entries], np.float64),
+    )
