@@ -67,15 +67,24 @@ def _posteriors_of_frame(
     frame: NDArray[np.float32],
     projection: NDArray[np.float32],
     constants: NDArray[np.float32],
+    squared: NDArray[np.float32],
     gamma: NDArray[np.float32],
 ) -> float:
-    """Posteriors of Gaussians (M,) for a frame (D,) -> gamma (M,); returns log Σ exp."""
+    """Posteriors of Gaussians (M,) for a frame (D,) -> gamma (M,); returns log Σ exp.
+
+    Args:
+        squared: (2D,) room for [x, x²].
+    """
     dim = frame.shape[0]
+    for d in range(dim):
+        squared[d] = frame[d]
+        squared[dim + d] = frame[d] * frame[d]
     top = np.float32(-3e38)
     for m in range(projection.shape[0]):
+        row = projection[m]
         value = np.float32(0.0)
-        for d in range(dim):
-            value += frame[d] * (projection[m, d] + projection[m, dim + d] * frame[d])
+        for d in range(2 * dim):
+            value += squared[d] * row[d]
         value += constants[m]
         gamma[m] = value
         top = max(top, value)
@@ -98,10 +107,11 @@ def posteriors(
     out: NDArray[np.float64],
 ) -> None:
     """Posteriors of Gaussians (M,) for frames (T, D) -> out (T, M)."""
-    gamma = np.empty(projection.shape[0], np.float32)
+    num_gaussians, size = projection.shape
+    gamma, squared = np.empty(num_gaussians, np.float32), np.empty(size, np.float32)
     for t in range(frames.shape[0]):
-        _posteriors_of_frame(frames[t], projection, constants, gamma)
-        for m in range(gamma.shape[0]):
+        _posteriors_of_frame(frames[t], projection, constants, squared, gamma)
+        for m in range(num_gaussians):
             out[t, m] = gamma[m]
 
 
@@ -122,19 +132,21 @@ def accumulate_moments(
     Returns:
         Σ over frames of log Σ exp over Gaussians.
     """
-    num_gaussians, dim = projection.shape[0], moment_frames.shape[1]
-    gamma = np.empty(num_gaussians, np.float32)
-    squared = np.empty(2 * dim, np.float64)
+    num_gaussians, size = projection.shape
+    dim = moment_frames.shape[1]
+    gamma, squared = np.empty(num_gaussians, np.float32), np.empty(size, np.float32)
+    values = np.empty(2 * dim, np.float64)
     log_likelihood = 0.0
     for t in range(frames.shape[0]):
-        log_likelihood += _posteriors_of_frame(frames[t], projection, constants, gamma)
+        log_likelihood += _posteriors_of_frame(frames[t], projection, constants, squared, gamma)
         for d in range(dim):
             value = np.float64(moment_frames[t, d])
-            squared[d] = value
-            squared[dim + d] = value * value
+            values[d] = value
+            values[dim + d] = value * value
         for m in range(num_gaussians):
             weight = np.float64(gamma[m])
             occupancy[m] += weight
+            row = moments[m]
             for d in range(2 * dim):
-                moments[m, d] += weight * squared[d]
+                row[d] += weight * values[d]
     return log_likelihood
