@@ -39,7 +39,7 @@ class PhoneArcs(NamedTuple):
     first: NDArray[np.int64]  # (phones + 2,)
     source: NDArray[np.int64]  # states
     target: NDArray[np.int64]  # states, num_states being the exit
-    index: NDArray[np.int64]  # transition_index
+    transition_index: NDArray[np.int64]
 
 
 class NodeArcs(NamedTuple):
@@ -161,7 +161,7 @@ def connect(
             phone, start = graph.phone[n], first_node[key]
             for a in range(arcs.first[phone], arcs.first[phone + 1]):
                 source = start + arcs.source[a]
-                transition_id = first_ids[key, arcs.source[a]] + arcs.index[a]
+                transition_id = first_ids[key, arcs.source[a]] + arcs.transition_index[a]
                 if arcs.target[a] < arcs.num_states[phone]:
                     if fill:
                         out.target[size] = start + arcs.target[a]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.hmm.model import Hmm
-from pipeline.hmm.segments import convert_alignment, frame_contexts, phone_segments
+from pipeline.hmm.segments import convert_alignment, frame_contexts, phone_segments, unique_rows
 from tests.hmm.toy_hmm import quick, random_hmm, toy_lang
 from tests.hmm.toy_paths import ToyPath, random_path
 
@@ -76,3 +76,14 @@ def test_nothing_aligned_gives_nothing() -> None:
     assert len(phone_segments(hmm, ids, offsets).start) == 0
     assert len(frame_contexts(hmm, ids, offsets)[0]) == 0
     np.testing.assert_array_equal(convert_alignment(hmm, hmm, ids, offsets), ids)
+
+
+@quick
+@given(seeds, st.integers(0, 60), st.integers(1, 5))
+def test_unique_rows_are_those_of_numpy(seed: int, num_rows: int, num_columns: int) -> None:
+    rng = np.random.default_rng(seed)
+    rows = rng.integers(0, rng.integers(1, 200, num_columns), (num_rows, num_columns))
+    unique, inverse = unique_rows(rows.astype(np.int32))
+    expected, place = np.unique(rows, axis=0, return_inverse=True)
+    np.testing.assert_array_equal(unique, expected)
+    np.testing.assert_array_equal(inverse, place.ravel())
