@@ -25,6 +25,7 @@ ENGINES = {
     "kaldi": ("pipeline.decode.kaldi_search", "KaldiSearch"),
     "k2": ("pipeline.decode.k2_search", "K2Search"),
 }
+Found = tuple[float | None, list[str]]  # cost of the best whole path; words
 WARM_FRAMES = 20  # of the first utterance, so that nothing is compiled while the clock runs
 
 
@@ -62,11 +63,11 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     search: Search = make(graph, options)
     clock.lap("graph", began)
     every = islice(read_utterances(args.loglikes, graph.num_pdfs, []), args.first, None, args.every)
-    utterances = list(islice(every, args.limit))
+    utterances = list(every)
     first = utterances[0]
     setting = Setting(options.lm_weight, options.insertion_penalty)
 
-    def lattices(group: list[Utterance]) -> dict[str, tuple[float, list[str]]]:
+    def lattices(group: list[Utterance]) -> dict[str, Found]:
         began = clock.now()
         batch = search.decode(group)
         clock.lap("search", began)
@@ -74,12 +75,15 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         paths = best_paths(batch, [setting])
         word_lattices(batch, options.lm_weight, options.lattice_beam, graph.words.name)
         clock.lap("lattice", began)
-        return {p.utterance_id: (p.total, [graph.words.name(w) for w in p.words]) for p in paths}
+        return {
+            p.utterance_id: (p.total if reached else None, [graph.words.name(w) for w in p.words])
+            for p, reached in zip(paths, batch.reached_final, strict=True)
+        }
 
     lattices([Utterance("warm", first.log_likes[:WARM_FRAMES])])
     parts = clock.parts
     clock.parts = {"graph": parts["graph"]}
-    found: dict[str, tuple[float, list[str]]] = {}
+    found: dict[str, Found] = {}
     for group in groups(utterances, args.batched):
         found |= lattices(group)
     return {
@@ -102,7 +106,6 @@ def main() -> None:
     parser.add_argument("--batched", action="store_true")
     parser.add_argument("--first", type=int, default=0, help="utterance to begin with")
     parser.add_argument("--every", type=int, default=1, help="take one of so many")
-    parser.add_argument("--limit", type=int, help="utterances at most")
     json.dump(measure(parser.parse_args()), sys.stdout)
 
 

@@ -13,7 +13,8 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from benchmarks.gmm.process import Machine, run, write_results
 from pipeline.config import LangOptions
 from pipeline.decode.k2_environment import k2_python
 from pipeline.hmm.lang import Lang, prepare_lang
+from pipeline.io.archive import read_matrices, write_matrices
 from pipeline.io.atomic import write_text
 from pipeline.score.references import read_references
 from pipeline.score.wer import align_words, count_errors, total
@@ -34,7 +36,7 @@ NUM_WORDS = 20_000  # of the hard unigram
 LENGTHS = 2, 7  # phones of a made-up word: from, below
 SMALL_BEAMS = (8.0, 13.0, 20.0)  # of graphs of digits alone
 LARGE_BEAMS = (9.0, 11.0, 13.0)
-HARD_UTTERANCES = 60  # of the unigram
+HARD_UTTERANCES = 100  # of the unigram
 WAYS = (  # engine, batched, processes
     ("native", False, 1),
     ("native", False, 2),
@@ -64,10 +66,14 @@ def make_unigram(lang_dir: Path, hmm: Path, scratch: Path) -> Path:
     rng = np.random.default_rng(1)
     names = [digits.phones.name(i) for i in digits.nonsilence_phone_ids()]
     entries = [(p.word, 1.0, list(p.phones)) for p in digits.lexicon if p.word.isalpha()]
+    taken = {tuple(phones) for _, _, phones in entries}
     number = len({word for word, _, _ in entries})
-    for n in range(NUM_WORDS - number):
+    while number < NUM_WORDS:
         phones = rng.choice(names, int(rng.integers(*LENGTHS))).tolist()
-        entries.append((f"w{n}", 1.0, phones))
+        if tuple(phones) not in taken:  # words that sound alike would be chosen by chance
+            taken.add(tuple(phones))
+            entries.append((f"w{number}", 1.0, phones))
+            number += 1
     lang = prepare_lang(entries, LangOptions())
     lang.save(scratch / "lang")
     grammar, graph = scratch / "G.fst", scratch / "unigram/HCLG.fst"
@@ -98,21 +104,27 @@ def large_case(run_dir: Path, split: str, rung: str, limit: int) -> Case:
     )
 
 
+def chosen(case: Case, folder: Path) -> Case:
+    """The case with an archive of its utterances alone, so that memory is that of the search."""
+    if case.limit is None:
+        return case
+    lines = case.loglikes.read_text(encoding="utf-8").count("\n")
+    every = max(1, lines // case.limit)
+    some = islice(read_matrices(case.loglikes), 0, every * case.limit, every)
+    folder.mkdir(parents=True)
+    write_matrices(folder / "loglikes.ark", folder / "loglikes.scp", some)
+    return replace(case, loglikes=folder / "loglikes.scp")
+
+
 def start(case: Case, engine: str, beam: float, batched: bool, part: int, parts: int) -> Any:
     """One process of an engine."""
-    every = 1
-    if case.limit is not None:
-        lines = case.loglikes.read_text(encoding="utf-8").count("\n")
-        every = max(1, lines // case.limit)
-    limit = None if case.limit is None else str(-(-case.limit // parts))
     python = k2_python(ROOT, os.environ) if engine == "k2" else sys.executable
     options = {"beam": beam, "lattice_beam": 6.0, "lm_weight": LM_WEIGHT}
     command = [
         *(python, "-m", "benchmarks.decode.engine", "--engine", engine),
         *("--graph", str(case.graph), "--words", str(case.words)),
         *("--loglikes", str(case.loglikes), "--options", json.dumps(options)),
-        *("--first", str(part * every), "--every", str(every * parts)),
-        *(["--limit", limit] if limit else []),
+        *("--first", str(part), "--every", str(parts)),
         *(["--batched"] if batched else []),
     ]
     one_thread = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
@@ -175,7 +187,8 @@ def measure_all(settings: Settings, scratch: Path) -> Iterator[Cell]:
     if settings.large is not None:
         place = settings.large, settings.large_split, settings.large_rung
         cases.append(large_case(*place, settings.large_utterances))
-    for case in cases:
+    for number, whole in enumerate(cases):
+        case = chosen(whole, scratch / f"chosen{number}")
         for beam in case.beams:
             for engine, batched, processes in WAYS:
                 cell = measure(case, engine, beam, batched, processes)
@@ -199,12 +212,14 @@ def main() -> None:
     output_dir = args.pop("output_dir")
     settings = Settings(**{**args, "rungs": tuple(args["rungs"])})
     before = Machine.now()
+    cells: list[Cell] = []
     with tempfile.TemporaryDirectory() as scratch:
-        cells = list(measure_all(settings, Path(scratch)))
-    text = tables(cells, before)
-    write_text(output_dir / "engines.md", text)
-    write_results(output_dir / "engines.json", {"machine": before, "cells": map_to_json(cells)})
-    print(text)
+        for cell in measure_all(settings, Path(scratch)):
+            cells.append(cell)  # what is measured is kept, if the rest is not waited for
+            write_text(output_dir / "engines.md", tables(cells, before))
+            figures = {"machine": before, "cells": map_to_json(cells)}
+            write_results(output_dir / "engines.json", figures)
+    print(tables(cells, before))
 
 
 def map_to_json(cells: list[Cell]) -> list[dict[str, Any]]:

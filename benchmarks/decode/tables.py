@@ -42,7 +42,8 @@ class Cell:
     peak_mb: float  # all processes together
     errors: int
     words: int
-    costs: dict[str, float] = field(repr=False)  # of each utterance's best path
+    # Scaled cost of each utterance's best path; None: it comes to no final state.
+    costs: dict[str, float | None] = field(repr=False)
 
 
 def least_costs(cells: Iterable[Cell]) -> dict[tuple[str, str], float]:
@@ -51,7 +52,8 @@ def least_costs(cells: Iterable[Cell]) -> dict[tuple[str, str], float]:
     for cell in cells:
         for utterance, cost in cell.costs.items():
             key = cell.case, utterance
-            least[key] = min(cost, least.get(key, cost))
+            if cost is not None:
+                least[key] = min(cost, least.get(key, cost))
     return least
 
 
@@ -70,7 +72,11 @@ def tables(cells: list[Cell], machine: Machine) -> str:
             "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
         ]
         for cell in own:
-            worse = sum(cost > least[case, u] + SLACK for u, cost in cell.costs.items())
+            worse = sum(
+                cost is None or cost > least[case, u] + SLACK
+                for u, cost in cell.costs.items()
+                if (case, u) in least
+            )
             name = cell.engine + (", batch" if cell.batched else "")
             if cell.processes > 1:
                 name += f", {cell.processes} processes"
