@@ -40,9 +40,8 @@ def random_graph(seed: int) -> SearchGraph:
         word = int(rng.integers(1, len(WORDS))) if rng.random() < 0.5 else 0
         arcs.append((source, label, word, float(rng.normal(1.0, 1.0)), target))
     arcs.append((0, int(rng.integers(1, len(PDF_OF))), 0, 0.5, num_states - 1))
-    final = {s: float(rng.exponential(1.0)) for s in range(num_states) if rng.random() < 0.4} or {
-        num_states - 1: 0.25
-    }
+    final = {s: float(rng.exponential(1.0)) for s in range(num_states) if rng.random() < 0.4}
+    final.setdefault(num_states - 1, 0.25)  # which the last arc reaches: no search refuses it
     return SearchGraph(from_tuples(arcs, final), PDF_OF, NUM_PDFS, WORDS)
 
 
