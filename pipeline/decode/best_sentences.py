@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pipeline.decode.compiled_lattice import costs_at
 from pipeline.decode.lattice_kernels import topological, trace, viterbi
 from pipeline.decode.n_best import Sentence, WordLattice
 from pipeline.decode.options import Setting
@@ -23,10 +24,7 @@ def best_sentences(lattice: WordLattice, settings: Sequence[Setting]) -> list[Se
     costs = [arc[3:5] for arc in arcs] + [entry[1:3] for entry in ends]
     source, target = np.ascontiguousarray(np.array(links, np.int64).reshape(-1, 2).T)
     acoustic, graph = np.array(costs, np.float64).reshape(-1, 2).T
-    scale = np.array([1.0 / setting.lm_weight for setting in settings])
-    penalty = np.array([setting.insertion_penalty for setting in settings])
-    spoken = np.arange(len(links)) < len(arcs)
-    cost = acoustic[:, None] * scale + graph[:, None] + spoken[:, None] * penalty
+    cost = costs_at(settings, acoustic, graph, np.arange(len(links)) < len(arcs))
     order, first, grouped = topological(end + 1, source, target)
     if len(order) <= end:
         raise ValueError(f"the lattice of {lattice['utterance_id']} has a cycle")

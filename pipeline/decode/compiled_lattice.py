@@ -46,6 +46,17 @@ class _Order:
         return cls(*found)
 
 
+def costs_at(
+    settings: Sequence[Setting], acoustic: Costs, graph: Costs, num_words: NDArray[Any]
+) -> Costs:
+    """Scaled costs of arcs at K settings: three columns (A,) -> (A, K)."""
+    scale = np.array([1.0 / s.lm_weight for s in settings])
+    penalty = np.array([s.insertion_penalty for s in settings])
+    cost: Costs = acoustic[:, None] * scale
+    cost += graph[:, None] + num_words[:, None] * penalty
+    return cost
+
+
 def best_paths(batch: LatticeBatch, settings: Sequence[Setting]) -> list[BestPath]:
     """As ``best_path.best_paths``.
 
@@ -53,10 +64,7 @@ def best_paths(batch: LatticeBatch, settings: Sequence[Setting]) -> list[BestPat
         ValueError: a lattice has no path from its start to its final state.
     """
     acoustic, graph = batch.acoustic.astype(np.float64), batch.graph.astype(np.float64)
-    scale = np.array([1.0 / s.lm_weight for s in settings])
-    penalty = np.array([s.insertion_penalty for s in settings])
-    cost = acoustic[:, None] * scale
-    cost += graph[:, None] + batch.num_words[:, None] * penalty
+    cost = costs_at(settings, acoustic, graph, batch.num_words)
     order = _Order.of(batch)
     value, back = viterbi(order.states, order.first, order.arcs, batch.target, batch.start, cost)
     paths = []

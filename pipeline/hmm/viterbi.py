@@ -70,7 +70,7 @@ def _score(
     scores: Scores, utterance: int, time: int, frame: int, first_slot: int, slot: int, size: int
 ) -> np.float32:
     """Score of slot (pdf) ``slot`` of an utterance's graph, which has ``size`` of them."""
-    raise NotImplementedError
+    raise NotImplementedError  # called by compiled code alone, for which `_score_compiled` stands
 
 
 @overload(_score, inline="always", strict=False)

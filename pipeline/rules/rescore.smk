@@ -6,12 +6,7 @@ SETTINGS = to_json(RECIPE.decode, WEIGHTS)
 
 rule rescore_lattices:
     input:
-        unpack(
-            lambda wildcards: rescoring_files(
-                *(RECIPE, f"{ROOT}/{wildcards.split}", wildcards.model),
-                *(wildcards.grammar, wildcards.decoder),
-            )
-        ),
+        unpack(lambda wildcards: rescoring_files(RECIPE, wildcards)),
         words=rules.prepare_lang.output.words,
     output:
         hypotheses=f"{ROOT}/{{split}}/decode/{{model}}/{{grammar}}/{{decoder}}/hypotheses.jsonl",
@@ -40,12 +35,7 @@ rule rescore_lattices:
 
 rule rescore_n_best:
     input:
-        unpack(
-            lambda wildcards: rescoring_files(
-                *(RECIPE, f"{ROOT}/{wildcards.split}", wildcards.model),
-                *(wildcards.grammar, wildcards.decoder),
-            )
-        ),
+        unpack(lambda wildcards: rescoring_files(RECIPE, wildcards)),
         words=rules.prepare_lang.output.words,
     output:
         hypotheses=f"{ROOT}/{{split}}/decode/{{model}}/{{grammar}}/{{decoder}}/hypotheses.jsonl",

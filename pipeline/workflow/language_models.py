@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pipeline.config import CORPUS_TEXT, Config, GrammarOptions, LmOptions
 
 # Options of a grammar that say what it is for, and do not change G.
@@ -65,16 +67,14 @@ def lm_sources(config: Config, lm: str) -> list[str]:
     return [file for file in (options.text, options.test_file) if file is not None]
 
 
-def rescoring_files(
-    config: Config, folder: str, model: str, grammar: str, decoder: str
-) -> dict[str, str]:
+def rescoring_files(config: Config, wildcards: Any) -> dict[str, str]:
     """What rescoring with a grammar, or with a language model, reads.
 
     Args:
-        folder: of the split.
-        grammar: one that rescores, or a name in `rescoring`.
+        wildcards: of its output: split, model, grammar (one that rescores, or a name in
+            `rescoring`) and decoder.
     """
-    split = config.models_split(folder.rpartition("/")[2])
+    split, grammar = config.models_split(wildcards.split), wildcards.grammar
     if grammar in config.rescoring:
         options = config.rescoring[grammar]
         before, weights = options.lattices, lm_file(config, split, options.lm)
@@ -83,8 +83,9 @@ def rescoring_files(
         rescored = config.grammars[grammar].rescores
         assert rescored is not None
         before, files = rescored, {"new": grammar_file(config, split, grammar)}
+    search = f"{wildcards.model}/{before}/{wildcards.decoder}"
     return {
-        "lattices": f"{folder}/decode/{model}/{before}/{decoder}/lattices.jsonl.gz",
+        "lattices": f"{config.root}/{wildcards.split}/decode/{search}/lattices.jsonl.gz",
         "old": grammar_file(config, split, before),
         **files,
     }
