@@ -27,7 +27,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--options", required=True, help="MfccOptions as JSON")
     parser.add_argument(
-        "--supervisions", type=Path, required=True, help="of the data stage, recordings beside them"
+        "--manifests", type=Path, required=True, help="checksums of the manifests beside them"
     )
     parser.add_argument("--shard", type=int, default=0, help="0 to num_shards - 1")
     parser.add_argument("--num-threads", type=int, default=1)
@@ -42,7 +42,7 @@ def main() -> None:
     args = arguments()
     options = parse_options(MfccOptions, args.options, "--options")
     torch.set_num_threads(1)  # whole batches run in threads instead
-    items = select_shard(read_items(args.supervisions.parent), args.shard, options.num_shards)
+    items = select_shard(read_items(args.manifests.parent), args.shard, options.num_shards)
     rejects: list[Reject] = []
 
     def features_of(items: list[Item], warp: float) -> Iterator[tuple[str, np.ndarray]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from local import registry
 from pipeline.config import CorpusOptions
+from pipeline.data.download import sha256_of
 from pipeline.data.lexicon import write_lexicon
 from pipeline.data.locate import locate_corpus
 from pipeline.data.prepare import Prepared, check_fraction, check_splits, prepare_corpus
@@ -17,6 +18,8 @@ from pipeline.io.errors import UserError, run
 from pipeline.io.json_lines import write_json_lines
 from pipeline.io.options import parse_options
 from pipeline.io.rejects import write_rejects
+
+MANIFESTS = ("recordings", "supervisions")
 
 
 def arguments() -> argparse.Namespace:
@@ -34,11 +37,14 @@ def arguments() -> argparse.Namespace:
 
 
 def write_prepared(prepared: Prepared, output_dir: Path) -> None:
-    """Write the files of the data stage."""
-    write_json_lines(output_dir / "recordings.jsonl.gz", prepared.recordings)
-    write_json_lines(output_dir / "supervisions.jsonl.gz", prepared.supervisions)
+    """Write the files of the data stage; manifests.json, checksums of the first two, at the end."""
+    recordings, supervisions = (output_dir / f"{name}.jsonl.gz" for name in MANIFESTS)
+    write_json_lines(recordings, prepared.recordings)
+    write_json_lines(supervisions, prepared.supervisions)
     write_lexicon(output_dir / "lexicon.txt", prepared.lexicon)
     write_json(output_dir / "splits.json", prepared.splits)
+    sums = {path.name: sha256_of(path) for path in (recordings, supervisions)}
+    write_json(output_dir / "manifests.json", sums)
 
 
 def main() -> None:

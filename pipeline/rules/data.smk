@@ -10,6 +10,7 @@ rule prepare_data:
         supervisions=f"{ROOT}/data/supervisions.jsonl.gz",
         lexicon=f"{ROOT}/data/lexicon.txt",
         splits=f"{ROOT}/data/splits.json",
+        manifests=f"{ROOT}/data/manifests.json",
     log:
         f"{ROOT}/logs/data.log",
     benchmark:

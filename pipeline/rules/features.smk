@@ -1,14 +1,14 @@
 # Audio -> feature archives, the cuts of each split's sets, and their cepstral means and variances.
 #
-# There may be thousands of shards: one file of each is declared (feats.scp and rejected.tsv lie
-# beside it), and later jobs do not name them all but depend on archives.json, which says that all
-# are there and goes as soon as one is lost (drop_stale_list in the Snakefile).
+# There may be thousands of shards: each needs one file (manifests.json: the checksums of the two
+# manifests) and declares one (feats.scp and rejected.tsv lie beside it), since Snakemake looks at
+# each file of each job several times. Later jobs do not name them all but depend on archives.json,
+# which says that all are there and goes as soon as one is lost (drop_stale_list in the Snakefile).
 
 
 rule extract_features:
     input:
-        rules.prepare_data.output.recordings,
-        supervisions=rules.prepare_data.output.supervisions,
+        manifests=rules.prepare_data.output.manifests,
     output:
         ark=f"{ROOT}/features/{{shard}}/feats.ark",
     log:
@@ -26,7 +26,7 @@ rule extract_features:
         code=CODE.of("pipeline.bin.extract_features"),
     shell:
         "python -m pipeline.bin.extract_features --options {params.options:q}"
-        " --supervisions {input.supervisions:q} --shard {wildcards.shard} --num-threads {threads}"
+        " --manifests {input.manifests:q} --shard {wildcards.shard} --num-threads {threads}"
         " --output {output.ark:q} &> {log:q}"
 
 

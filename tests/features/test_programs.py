@@ -75,7 +75,7 @@ def extract(run: Path, num_shards: int) -> Path:
         run_program(
             "extract_features",
             *("--options", options, "--shard", shard, "--num-threads", 2),
-            *("--supervisions", run / "data" / "supervisions.jsonl.gz"),
+            *("--manifests", run / "data" / "manifests.json"),
             *("--output", features / str(shard) / "feats.ark"),
         )
     run_program(
@@ -139,11 +139,20 @@ def test_the_number_of_shards_does_not_matter(run: Path) -> None:
 
 def test_a_second_run_gives_the_same_bytes(corpora: Path, run: Path, tmp_path: Path) -> None:
     prepare(corpora, tmp_path)
-    for name in ("recordings.jsonl.gz", "supervisions.jsonl.gz", "splits.json", "lexicon.txt"):
+    manifests = ("recordings.jsonl.gz", "supervisions.jsonl.gz")
+    for name in (*manifests, "splits.json", "lexicon.txt", "manifests.json"):
         assert (tmp_path / "data" / name).read_bytes() == (run / "data" / name).read_bytes()
     extract(tmp_path, 1)
     ark = Path("features1") / "0" / "feats.ark"
     assert (tmp_path / ark).read_bytes() == (run / ark).read_bytes()
+
+
+def test_the_checksums_of_the_manifests_are_those_of_their_bytes(run: Path) -> None:
+    sums = json.loads((run / "data" / "manifests.json").read_text())
+    assert set(sums) == {"recordings.jsonl.gz", "supervisions.jsonl.gz"}
+    for name, digest in sums.items():
+        said = subprocess.run(["sha256sum", run / "data" / name], capture_output=True, check=True)
+        assert said.stdout.split()[0].decode() == digest
 
 
 def test_splits_and_cmvn_lead_to_normalised_sets(run: Path, tmp_path: Path) -> None:
@@ -217,7 +226,7 @@ def test_mistakes_are_one_line(corpora: Path, run: Path, tmp_path: Path) -> None
     assert "sampling rate 8000 Hz, expected 16000 Hz" in line
     assert len(read_rejects(tmp_path / "rate" / "rejected.tsv")) == 17
     assert not (tmp_path / "rate" / "recordings.jsonl.gz").exists()
-    files = ("--supervisions", run / "data/supervisions.jsonl.gz", "--output", tmp_path / "5/f.ark")
+    files = ("--manifests", run / "data/manifests.json", "--output", tmp_path / "5/f.ark")
     assert "shards are numbered 0 to 0" in message(
         "extract_features", "--options", json.dumps(OPTIONS), *files, "--shard", 5
     )
@@ -229,7 +238,7 @@ def test_warped_copies_are_other_speakers_with_warped_features(
     prepare(corpora, tmp_path)
     options = json.dumps({**OPTIONS, "train_warps": [0.9]})
     out = tmp_path / "features"
-    files = ("--supervisions", tmp_path / "data/supervisions.jsonl.gz")
+    files = ("--manifests", tmp_path / "data/manifests.json")
     run_program("extract_features", "--options", options, *files, "--output", out / "0/feats.ark")
     folders = ("--data-dir", tmp_path / "data", "--features-dir", out)
     run_program("merge_features", "--options", options, *folders)
