@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import heapq
+import json
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from pipeline.io.errors import UserError
-from pipeline.io.json_lines import read_json_lines, write_json_lines
+from pipeline.io.lines import read_lines, write_lines
 from pipeline.io.rejects import read_rejects, write_rejects
+
+_BEGIN = re.compile(rb'\{"utterance_id": ("(?:[^"\\]|\\.)*"), ')
 
 
 def merge_shards(shards: Sequence[Path], output_dir: Path) -> int:
@@ -32,15 +35,13 @@ def merge_shards(shards: Sequence[Path], output_dir: Path) -> int:
     write_rejects(output_dir / "rejected.tsv", rejects)
     found: set[str] = set()
 
-    def seen(lines: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-        for line in lines:
-            found.add(line["utterance_id"])
+    def seen(lines: Iterator[tuple[str, bytes]]) -> Iterator[bytes]:
+        for utterance_id, line in lines:
+            found.add(utterance_id)
             yield line
 
-    write_json_lines(output_dir / "lattices.jsonl.gz", _by_utterance(shards, "lattices.jsonl.gz"))
-    write_json_lines(
-        output_dir / "hypotheses.jsonl", seen(_by_utterance(shards, "hypotheses.jsonl"))
-    )
+    for name in ("lattices.jsonl.gz", "hypotheses.jsonl"):
+        write_lines(output_dir / name, seen(_by_utterance(shards, name)))
     if not found:
         raise UserError(
             f"{output_dir}: no utterance could be decoded; see {output_dir}/rejected.tsv"
@@ -48,8 +49,15 @@ def merge_shards(shards: Sequence[Path], output_dir: Path) -> int:
     return len(found)
 
 
-def _by_utterance(shards: Sequence[Path], name: str) -> Iterator[dict[str, Any]]:
+def _by_utterance(shards: Sequence[Path], name: str) -> Iterator[tuple[str, bytes]]:
     """Lines of all shards, each sorted, in the order of the utterances."""
-    return heapq.merge(
-        *(read_json_lines(shard / name) for shard in shards), key=lambda line: line["utterance_id"]
-    )
+    lines = (read_lines(shard / name, _with_utterance_id) for shard in shards)
+    return heapq.merge(*lines, key=lambda line: line[0])
+
+
+def _with_utterance_id(line: bytes) -> tuple[str, bytes]:
+    """The id that a line begins with, and the line, which is not parsed: a lattice is large."""
+    begin = _BEGIN.match(line)
+    if begin is None or not line.endswith(b"}\n"):
+        raise ValueError("not a whole line as a search writes it")
+    return str(json.loads(begin[1])), line
