@@ -9,12 +9,14 @@ from pathlib import Path
 
 from pipeline.config import DecodeOptions
 from pipeline.decode.best_sentences import best_sentences
-from pipeline.decode.n_best import WordLattice
+from pipeline.decode.hypothesis_line import hypothesis_line
+from pipeline.decode.lattice_columns import LatticeColumns
 from pipeline.decode.options import Setting
-from pipeline.decode.rescoring import WalkedGrammar, hypothesis_line, rescore
+from pipeline.decode.rescoring import WalkedGrammar, rescore
 from pipeline.graph.openfst import read_fst
 from pipeline.io.errors import UserError, run
-from pipeline.io.json_lines import read_json_lines, write_json_lines
+from pipeline.io.json_lines import write_json_lines
+from pipeline.io.lines import read_lines, write_lines
 from pipeline.io.options import parse_options
 from pipeline.io.symbols import SymbolTable
 from pipeline.score.scoring import grid_settings
@@ -38,25 +40,25 @@ def main(arguments: list[str] | None = None) -> None:
     settings = [Setting(*setting) for setting in grid_settings(options)]
     hypotheses: list[dict[str, object]] = []
 
-    def rescored() -> Iterator[WordLattice]:
+    def rescored() -> Iterator[bytes]:
         """One after the other: of a large set they would fill the memory."""
-        for lattice in read_json_lines(args.lattices):
+        for lattice in read_lines(args.lattices, LatticeColumns.parse):
             found = rescore(lattice, old, new)
             if found is None:
                 print(
-                    f"warning: {lattice['utterance_id']}: no sentence of its lattice can be said "
+                    f"warning: {lattice.utterance_id}: no sentence of its lattice can be said "
                     f"in {args.new}; it is left out",
                     file=sys.stderr,
                 )
                 continue
-            best = best_sentences(found, settings)
-            pairs = zip(settings, best, strict=True)
-            hypotheses.extend(hypothesis_line(found, setting, b) for setting, b in pairs)
-            yield found
+            for setting, best in zip(settings, best_sentences(found, settings), strict=True):
+                costs = best.acoustic_cost, best.graph_cost
+                hypotheses.append(hypothesis_line(found.utterance_id, setting, best.words, *costs))
+            yield found.line()
         if not hypotheses:
             raise UserError(f"{args.lattices}: nothing could be rescored; see the warnings")
 
-    write_json_lines(args.output_dir / "lattices.jsonl.gz", rescored())
+    write_lines(args.output_dir / "lattices.jsonl.gz", rescored())
     write_json_lines(args.output_dir / "hypotheses.jsonl", hypotheses)
     print(
         f"{args.output_dir}: {len(hypotheses) // len(settings)} utterances rescored",

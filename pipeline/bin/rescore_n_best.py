@@ -8,9 +8,10 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.config import DecodeOptions
+from pipeline.decode.hypothesis_line import hypothesis_line
 from pipeline.decode.lm_rescoring import best_at, rescore_sentences
 from pipeline.decode.options import Setting
-from pipeline.decode.rescoring import WalkedGrammar, hypothesis_line
+from pipeline.decode.rescoring import WalkedGrammar
 from pipeline.graph.openfst import read_fst
 from pipeline.io.errors import UserError, run
 from pipeline.io.json_lines import read_json_lines, write_json_lines
@@ -39,9 +40,8 @@ def main(arguments: list[str] | None = None) -> None:
         raise UserError("--weight must be in [0, 1] and --n-best at least 1")
     options = parse_options(DecodeOptions, args.options, "--options")
     words = SymbolTable.read(args.words)
-    lattices = list(read_json_lines(args.lattices))
     found = rescore_sentences(
-        lattices,
+        read_json_lines(args.lattices),
         WalkedGrammar(read_fst(args.old), words, str(args.old)),
         partial(word_log_probs, load_lm(args.lm)),
         args.weight,
@@ -49,14 +49,14 @@ def main(arguments: list[str] | None = None) -> None:
         Setting(options.lm_weight, options.insertion_penalty),
     )
     settings = [Setting(*setting) for setting in grid_settings(options)]
-    lines = [
-        hypothesis_line(lattice, setting, best_at(sentences, setting))
-        for lattice, sentences in zip(lattices, found, strict=True)
-        if sentences
-        for setting in settings
-    ]
+    lines = []
+    for utterance_id, sentences in found:
+        for setting in settings if sentences else []:
+            best = best_at(sentences, setting)
+            costs = best.acoustic_cost, best.graph_cost
+            lines.append(hypothesis_line(utterance_id, setting, best.words, *costs))
     write_json_lines(args.output_dir / "hypotheses.jsonl", lines)
-    print(f"{args.output_dir}: {len(lattices)} utterances rescored", file=sys.stderr)
+    print(f"{args.output_dir}: {len(found)} utterances rescored", file=sys.stderr)
 
 
 if __name__ == "__main__":

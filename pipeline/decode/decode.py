@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from pipeline.decode.best_path import BestPath
+from pipeline.decode.hypothesis_line import hypothesis_line
 from pipeline.decode.inputs import SearchGraph, Utterance, read_utterances
 from pipeline.decode.lattice import LatticeBatch
 from pipeline.decode.options import SearchOptions
@@ -112,7 +112,9 @@ def decode_files(
         num_frames += sum(len(utterance.log_likes) for utterance in group)
         batch = search.decode(group)
         for path in best_paths(batch, options.settings):
-            hypotheses.setdefault(path.utterance_id, []).append(_line(path, graph))
+            costs = path.acoustic_cost, path.graph_cost
+            line = hypothesis_line(path.utterance_id, path.setting, map(name, path.words), *costs)
+            hypotheses.setdefault(path.utterance_id, []).append(line)
         for lattice in word_lattices(batch, options.lm_weight, options.lattice_beam, name):
             lattices[lattice["utterance_id"]] = lattice
         partial += [
@@ -139,14 +141,3 @@ def decode_files(
     )
     seconds = time.monotonic() - began
     return Summary(len(hypotheses), len(partial), len(rejects), num_frames, seconds)
-
-
-def _line(path: BestPath, graph: SearchGraph) -> dict[str, Any]:
-    return {
-        "utterance_id": path.utterance_id,
-        "lm_weight": path.setting.lm_weight,
-        "insertion_penalty": path.setting.insertion_penalty,
-        "words": [graph.words.name(word) for word in path.words],
-        "acoustic_cost": round(path.acoustic_cost, 4),
-        "graph_cost": round(path.graph_cost, 4),
-    }

@@ -8,7 +8,7 @@ sentences' costs instead. What else stands in a graph cost (pronunciations, the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -35,42 +35,47 @@ def interpolated_cost(
 
 
 def rescore_sentences(
-    lattices: Sequence[WordLattice],
+    lattices: Iterable[WordLattice],
     grammar: WalkedGrammar,
     log_probs: LogProbs,
     weight: float,
     number: int,
     setting: Setting,
-) -> list[list[Sentence]]:
+) -> list[tuple[str, list[Sentence]]]:
     """The best sentences of each lattice at a setting, at most `number`, with new graph costs.
 
     Each sentence is given to the model once. ``total`` stays what it was before. In a lattice whose
     search did not reach the graph's end, sentences do not pay for ending.
 
     Args:
+        lattices: one is needed after the other; of all, only the sentences are kept.
         grammar: G of the search that made the lattices.
+    Returns:
+        (utterance id, sentences) of each lattice.
     Raises:
         UserError: the grammar cannot say a sentence of a lattice.
     """
-    found = [n_best(x, number, setting.lm_weight, setting.insertion_penalty) for x in lattices]
-    texts = sorted({sentence.words for best in found for sentence in best})
+    found = []
+    for lattice in lattices:
+        best = n_best(lattice, number, setting.lm_weight, setting.insertion_penalty)
+        found.append((str(lattice["utterance_id"]), bool(lattice["reached_final"]), best))
+    texts = sorted({sentence.words for *_, best in found for sentence in best})
     by_lm = dict(zip(texts, log_probs(texts), strict=True))
     by_grammar = {words: grammar.word_costs(words) for words in texts}
     rescored = []
-    for lattice, best in zip(lattices, found, strict=True):
-        ended = bool(lattice["reached_final"])
+    for utterance_id, ended, best in found:
         changed = []
         for sentence in best:
             costs = by_grammar[sentence.words]
             old = sum(costs if ended else costs[:-1])
             if not np.isfinite(old):
                 raise UserError(
-                    f"{lattice['utterance_id']}: the grammar cannot say "
+                    f"{utterance_id}: the grammar cannot say "
                     f"'{' '.join(sentence.words)}'; name the G.fst of the search"
                 )
             new = interpolated_cost(by_lm[sentence.words], costs, weight, ended)
             changed.append(replace(sentence, graph_cost=sentence.graph_cost - old + new))
-        rescored.append(changed)
+        rescored.append((utterance_id, changed))
     return rescored
 
 

@@ -6,27 +6,26 @@ off (#0) only where it has no arc for the word, as kaldi's BackoffDeterministicO
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from pipeline.decode.n_best import Sentence, WordLattice
-from pipeline.decode.options import Setting
+from pipeline.decode.lattice_columns import Ints, LatticeColumns
+from pipeline.decode.line_kernels import rounded
+from pipeline.decode.rescoring_kernels import Table, along, ends, product, with_end
+from pipeline.decode.rows import spread
 from pipeline.graph.fst import Fst
 from pipeline.io.errors import UserError
 from pipeline.io.symbols import SymbolTable
 
 BACKOFF = "#0"
-DECIMALS = 4
 NOTHING = -1
 
 
 class WalkedGrammar:
-    """G as a sorted table: state and word -> cost and next state.
-
-    The arcs stay arrays, since a large grammar has tens of millions; steps that were taken are
-    kept, since a set's lattices take the same ones again and again.
-    """
+    """G as a table: of each state the arcs, sorted by word; a large one has tens of millions."""
 
     def __init__(self, fst: Fst, words: SymbolTable, source: str = "grammar") -> None:
         """From G.fst.
@@ -36,140 +35,87 @@ class WalkedGrammar:
         """
         self.start = fst.start
         self._ids = dict(words.items())
-        self.final = fst.final
-        self._width = 1 + max(self._ids.values())
-        keys = fst.source.astype(np.int64) * self._width + fst.ilabel
-        order = np.argsort(keys, kind="stable")
-        self._keys, self._arcs = keys[order], order.astype(np.int32)
-        self._cost, self._target = fst.cost, fst.nextstate
-        self._backoff = self._ids.get(BACKOFF, NOTHING)
-        self._steps: dict[tuple[int, int], tuple[float, int] | None] = {}
-        if (fst.ilabel == 0).any() or (self._keys[1:] == self._keys[:-1]).any():
+        columns = fst.ilabel, fst.cost, fst.nextstate
+        if not _ascending(fst.ilabel, fst.first_arc):
+            order = np.lexsort((fst.ilabel, fst.source))
+            columns = fst.ilabel[order], fst.cost[order], fst.nextstate[order]
+        if (fst.ilabel == 0).any() or not _ascending(columns[0], fst.first_arc):
             raise UserError(f"{source}: it is not deterministic; rescore with another grammar")
+        backoff = np.array([self._ids.get(BACKOFF, NOTHING)], np.int32)
+        self.table: Table = (fst.first_arc, *columns, fst.final, backoff)
 
-    def _arc(self, state: int, label: int) -> tuple[float, int] | None:
-        """Cost and target of a state's own arc."""
-        key = state * self._width + label
-        place = int(np.searchsorted(self._keys, key))
-        if label < 0 or place == len(self._keys) or self._keys[place] != key:
-            return None
-        arc = self._arcs[place]
-        return float(self._cost[arc]), int(self._target[arc])
+    def labels(self, words: Sequence[str]) -> Ints:
+        """Ids of words, -1 of those that no grammar of the table has."""
+        return np.array([self._ids.get(word, NOTHING) for word in words], np.int64)
 
-    def step(self, state: int, word: str) -> tuple[float, int] | None:
-        """Cost of a word, and the state after it; None if it cannot be said here."""
-        label = self._ids.get(word, NOTHING)
-        if (state, label) not in self._steps:
-            self._steps[state, label] = self._find(state, label)
-        return self._steps[state, label]
-
-    def _find(self, state: int, label: int) -> tuple[float, int] | None:
-        total = 0.0
-        while (arc := self._arc(state, label)) is None:
-            back = self._arc(state, self._backoff)
-            if back is None:
-                return None
-            total, state = total + back[0], back[1]
-        return total + arc[0], arc[1]
-
-    def end(self, state: int) -> float:
-        """Cost of ending the sentence."""
-        total = 0.0
-        while not math.isfinite(self.final[state]):
-            back = self._arc(state, self._backoff)
-            if back is None:
-                return math.inf
-            total, state = total + back[0], back[1]
-        return total + float(self.final[state])
-
-    def word_costs(self, sentence: tuple[str, ...]) -> list[float]:
+    def word_costs(self, sentence: Sequence[str]) -> list[float]:
         """Of each word, and of the end; inf from the first word that cannot be said."""
-        costs: list[float] = []
-        state = self.start
-        for word in sentence:
-            step = self.step(state, word)
-            if step is None:
-                return costs + [math.inf] * (len(sentence) + 1 - len(costs))
-            costs.append(step[0])
-            state = step[1]
-        return [*costs, self.end(state)]
+        found: list[float] = along(self.table, self.start, self.labels(sentence)).tolist()
+        return found
 
-    def cost(self, sentence: tuple[str, ...]) -> float:
+    def cost(self, sentence: Sequence[str]) -> float:
         """Of a whole sentence; inf if it cannot be said."""
         return sum(self.word_costs(sentence))
 
 
-def rescore(lattice: WordLattice, old: WalkedGrammar, new: WalkedGrammar) -> WordLattice | None:
+def _ascending(labels: NDArray[np.int32], first_arc: Ints) -> bool:
+    """Whether the labels of each state's arcs rise."""
+    rises = np.empty(len(labels) + 1, bool)
+    rises[1:-1] = labels[1:] > labels[:-1]
+    rises[first_arc] = True
+    return bool(rises.all())
+
+
+def rescore(
+    lattice: LatticeColumns, old: WalkedGrammar, new: WalkedGrammar
+) -> LatticeColumns | None:
     """The lattice with ``new``'s costs in place of ``old``'s in its graph costs.
 
     A node is split where ways into it have different histories in the grammars. In a lattice whose
-    search did not reach the graph's end, sentences do not pay for ending.
+    search did not reach the graph's end, sentences do not pay for ending. Nodes are in the order of
+    those that they were split from; arcs are sorted by nodes and word, ends by nodes and costs, and
+    equal ones stay in their order.
 
     Returns:
         None if no sentence of it can be said in the new grammar.
     """
-    leaving: dict[int, list[int]] = {}
-    for n, arc in enumerate(lattice["arcs"]):
-        leaving.setdefault(arc[0], []).append(n)
-    Key = tuple[int, int, int]  # node, state of old, state of new
-    start: Key = (0, old.start, new.start)
-    waiting: dict[int, set[Key]] = {0: {start}}
-    number: dict[Key, int] = {}
-    links: list[tuple[Key, Key, int, float]] = []
-    for node in range(len(lattice["frame"])):
-        for key in sorted(waiting.get(node, ())):
-            number[key] = len(number)
-            for n in leaving.get(node, ()):
-                _, target, word, *_ = lattice["arcs"][n]
-                before, after = old.step(key[1], word), new.step(key[2], word)
-                if before is None or after is None:
-                    continue
-                reached = (target, before[1], after[1])
-                waiting.setdefault(target, set()).add(reached)
-                links.append((key, reached, n, after[0] - before[0]))
-    final = []
-    entries: dict[int, list[list]] = {}
-    for entry in lattice["final"]:
-        entries.setdefault(entry[0], []).append(entry)
-    for key, n in number.items():
-        change = new.end(key[2]) - old.end(key[1]) if lattice["reached_final"] else 0.0
-        for _, acoustic, graph, ids in entries.get(key[0], ()):
-            if math.isfinite(change):
-                final.append([n, acoustic, round(graph + change, DECIMALS), ids])
-    arcs = []
-    for key, reached, n, change in links:
-        _, _, word, acoustic, graph, ids = lattice["arcs"][n]
-        cost = round(graph + change, DECIMALS)
-        arcs.append([number[key], number[reached], word, acoustic, cost, ids])
-    nodes = [lattice["frame"][key[0]] for key in number]
-    return _whole_paths({**lattice, "frame": nodes, "arcs": arcs, "final": final})
-
-
-def _whole_paths(lattice: WordLattice) -> WordLattice | None:
-    """Without nodes from which no end can be reached."""
-    alive = np.zeros(len(lattice["frame"]), bool)
-    alive[[entry[0] for entry in lattice["final"]]] = True
-    for source, target, *_ in sorted(lattice["arcs"], key=lambda arc: -arc[0]):
-        alive[source] |= alive[target]
+    arcs, words = lattice.arcs, lattice.words
+    by_source = np.argsort(arcs.nodes[:, 0], kind="stable")
+    node, old_state, new_state, source, target, taken, change = product(
+        np.searchsorted(arcs.nodes[by_source, 0], np.arange(len(lattice.frame) + 1)),
+        by_source,
+        np.ascontiguousarray(arcs.nodes[:, 1]),
+        old.labels(words)[arcs.word],
+        new.labels(words)[arcs.word],
+        old.table,
+        new.table,
+        old.start,
+        new.start,
+    )
+    of_end = lattice.ends.nodes[:, 0]
+    begin = np.searchsorted(node, of_end)
+    count = np.searchsorted(node, of_end, side="right") - begin
+    end, place = spread(begin, count, np.arange(len(of_end)))
+    graph = lattice.ends.graph[end]
+    if lattice.reached_final:
+        graph = graph + (ends(new.table, new_state[place]) - ends(old.table, old_state[place]))
+        said = np.isfinite(graph)
+        place, end, graph = place[said], end[said], graph[said]
+    is_end = np.zeros(len(node), bool)
+    is_end[place] = True
+    alive = with_end(source, target, is_end)
     if not alive[0]:
         return None
-    new = (np.cumsum(alive) - 1).tolist()
-    arcs = [[new[a[0]], new[a[1]], *a[2:]] for a in lattice["arcs"] if alive[a[1]]]
-    return {
-        **lattice,
-        "frame": [f for f, kept in zip(lattice["frame"], alive, strict=True) if kept],
-        "arcs": sorted(arcs, key=lambda row: (row[:3], row[3:])),
-        "final": sorted([new[entry[0]], *entry[1:]] for entry in lattice["final"]),
-    }
-
-
-def hypothesis_line(lattice: WordLattice, setting: Setting, best: Sentence) -> dict[str, object]:
-    """As the searches write hypotheses.jsonl."""
-    return {
-        "utterance_id": lattice["utterance_id"],
-        "lm_weight": setting.lm_weight,
-        "insertion_penalty": setting.insertion_penalty,
-        "words": list(best.words),
-        "acoustic_cost": round(best.acoustic_cost, DECIMALS),
-        "graph_cost": round(best.graph_cost, DECIMALS),
-    }
+    number = np.cumsum(alive) - 1
+    links = np.flatnonzero(alive[target])
+    links = links[np.lexsort((arcs.word[taken[links]], target[links], source[links]))]
+    rows = taken[links]
+    nodes = np.stack((number[source[links]], number[target[links]]), axis=1)
+    costs = rounded(graph)
+    by_cost = np.lexsort((costs, lattice.ends.acoustic[end], place))
+    return replace(
+        lattice,
+        frame=lattice.frame[node[alive]],
+        arcs=arcs.chosen(rows, nodes, rounded(arcs.graph[rows] + change[links])),
+        ends=lattice.ends.chosen(end[by_cost], number[place[by_cost], None], costs[by_cost]),
+    )

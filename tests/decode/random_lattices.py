@@ -1,11 +1,13 @@
-"""Small random word lattices, and all their paths by enumeration."""
+"""Small random word lattices, as dicts and as columns, and all their paths by enumeration."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import numpy as np
 
+from pipeline.decode.lattice_columns import LatticeColumns
 from pipeline.decode.n_best import WordLattice
 from pipeline.io.symbols import SymbolTable
 
@@ -48,6 +50,16 @@ def random_lattice(seed: int) -> WordLattice:
         "arcs": sorted([number[a[0]], number[a[1]], *a[2:]] for a in arcs),
         "final": final,
     }
+
+
+def line_of(lattice: WordLattice) -> bytes:
+    """As ``write_json_lines`` writes it."""
+    return json.dumps(lattice, ensure_ascii=False).encode() + b"\n"
+
+
+def columns(lattice: WordLattice) -> LatticeColumns:
+    """The same as columns."""
+    return LatticeColumns.parse(line_of(lattice))
 
 
 def all_paths(lattice: WordLattice) -> Iterator[tuple[tuple[str, ...], float, float]]:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pipeline.decode.best_sentences import best_sentences
 from pipeline.decode.options import Setting
-from tests.decode.random_lattices import all_paths, all_sentences, random_lattice
+from tests.decode.random_lattices import all_paths, all_sentences, columns, random_lattice
 
 SETTINGS = [Setting(w, p) for w in (0.5, 2.0, 20.0) for p in (-1.0, 0.0, 1.0)]
 
@@ -18,7 +18,7 @@ SETTINGS = [Setting(w, p) for w in (0.5, 2.0, 20.0) for p in (-1.0, 0.0, 1.0)]
 def test_the_cheapest_sentence_of_each_setting(seed: int) -> None:
     lattice = random_lattice(seed)
     paths = set(all_paths(lattice))
-    for setting, found in zip(SETTINGS, best_sentences(lattice, SETTINGS), strict=True):
+    for setting, found in zip(SETTINGS, best_sentences(columns(lattice), SETTINGS), strict=True):
         table = all_sentences(lattice, setting.lm_weight, setting.insertion_penalty)
         assert found.total == pytest.approx(min(table.values()))
         assert table[found.words] == pytest.approx(found.total)
@@ -29,4 +29,4 @@ def test_the_cheapest_sentence_of_each_setting(seed: int) -> None:
 
 def test_a_lattice_without_a_way_to_its_end_is_refused() -> None:
     with pytest.raises(ValueError, match="of u7 has no whole path"):
-        best_sentences({**random_lattice(7), "final": []}, SETTINGS)
+        best_sentences(columns({**random_lattice(7), "final": []}), SETTINGS)

@@ -51,9 +51,10 @@ def test_the_best_sentence_is_the_best_of_all_paths(seed: int, weight: float, en
     lattice = {**random_lattice(seed), "reached_final": ended}
     fst = backoff_bigram(seed + 1, False)
     grammar = WalkedGrammar(fst, WORDS)
-    (found,) = rescore_sentences(
-        [lattice], grammar, lambda texts: word_log_probs(MODEL, texts), weight, 10_000, FIRST
+    ((utterance_id, found),) = rescore_sentences(
+        iter([lattice]), grammar, lambda texts: word_log_probs(MODEL, texts), weight, 10_000, FIRST
     )
+    assert utterance_id == lattice["utterance_id"]
     # Of each sentence the path that is cheapest in the search counts.
     cheapest: dict[tuple[str, ...], tuple[float, float, float]] = {}
     for words, acoustic, graph in all_paths(lattice):
