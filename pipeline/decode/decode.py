@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,8 @@ from pipeline.decode.inputs import SearchGraph, Utterance, read_utterances
 from pipeline.decode.lattice import LatticeBatch
 from pipeline.decode.options import SearchOptions
 from pipeline.io.errors import UserError
-from pipeline.io.json_lines import write_json_lines
+from pipeline.io.json_lines import json_line, write_json_lines
+from pipeline.io.lines import write_lines
 from pipeline.io.rejects import Reject, write_rejects
 
 try:  # the same tools compiled, where numba is: not in the environment of k2
@@ -104,7 +106,7 @@ def decode_files(
     began = time.monotonic()
     rejects: list[Reject] = []
     hypotheses: dict[str, list[dict[str, Any]]] = {}
-    lattices: dict[str, dict[str, Any]] = {}
+    lattices: dict[str, bytes] = {}  # lines, packed: as objects they would fill the memory
     partial: list[str] = []
     num_frames = 0
     name = graph.words.name
@@ -116,7 +118,7 @@ def decode_files(
             line = hypothesis_line(path.utterance_id, path.setting, map(name, path.words), *costs)
             hypotheses.setdefault(path.utterance_id, []).append(line)
         for lattice in word_lattices(batch, options.lm_weight, options.lattice_beam, name):
-            lattices[lattice["utterance_id"]] = lattice
+            lattices[lattice["utterance_id"]] = zlib.compress(json_line(lattice), 1)
         partial += [
             utterance_id
             for utterance_id, reached in zip(batch.utterance_ids, batch.reached_final, strict=True)
@@ -133,8 +135,9 @@ def decode_files(
     write_rejects(output_dir / "rejected.tsv", rejects)
     if not hypotheses and num_shards == 1:
         raise UserError(f"{loglikes}: no utterance could be decoded; see {output_dir}/rejected.tsv")
-    write_json_lines(
-        output_dir / "lattices.jsonl.gz", (lattice for _, lattice in sorted(lattices.items()))
+    write_lines(
+        output_dir / "lattices.jsonl.gz",
+        (zlib.decompress(packed) for _, packed in sorted(lattices.items())),
     )
     write_json_lines(
         output_dir / "hypotheses.jsonl", (h for _, many in sorted(hypotheses.items()) for h in many)

@@ -12,9 +12,12 @@ from pipeline.io.lines import read_lines, write_lines
 
 def write_json_lines(path: Path | str, items: Iterable[dict[str, Any]]) -> None:
     """Write one JSON object a line, atomically; gzipped (with no time stamp) if named *.gz."""
-    write_lines(
-        path, (json.dumps(item, ensure_ascii=False).encode("utf-8") + b"\n" for item in items)
-    )
+    write_lines(path, map(json_line, items))
+
+
+def json_line(item: dict[str, Any]) -> bytes:
+    """One line, with its end."""
+    return json.dumps(item, ensure_ascii=False).encode("utf-8") + b"\n"
 
 
 def read_json_lines(path: Path | str) -> Iterator[dict[str, Any]]:

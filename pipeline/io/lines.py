@@ -13,6 +13,7 @@ from pipeline.io.atomic import atomic_path
 from pipeline.io.errors import UserError
 
 Item = TypeVar("Item")
+LEVEL = 4  # of gzip: lattices take 15% more room than at 6, and less than half the time
 _BUFFER = 1 << 20  # a line of a lattice has megabytes
 
 
@@ -21,7 +22,7 @@ def write_lines(path: Path | str, lines: Iterable[bytes]) -> None:
     path = Path(path)
     with atomic_path(path) as partial, partial.open("wb") as raw:
         if path.name.endswith(".gz"):
-            with gzip.GzipFile("", "wb", compresslevel=6, fileobj=raw, mtime=0) as packed:
+            with gzip.GzipFile("", "wb", compresslevel=LEVEL, fileobj=raw, mtime=0) as packed:
                 packed.writelines(lines)
         else:
             raw.writelines(lines)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 import numpy as np
 
 from pipeline.decode.lattice_columns import LatticeColumns
 from pipeline.decode.n_best import WordLattice
+from pipeline.io.json_lines import json_line
 from pipeline.io.symbols import SymbolTable
 
 WORDS = SymbolTable(["a", "b", "c", "#0", "<s>", "</s>"])
@@ -52,14 +52,9 @@ def random_lattice(seed: int) -> WordLattice:
     }
 
 
-def line_of(lattice: WordLattice) -> bytes:
-    """As ``write_json_lines`` writes it."""
-    return json.dumps(lattice, ensure_ascii=False).encode() + b"\n"
-
-
 def columns(lattice: WordLattice) -> LatticeColumns:
     """The same as columns."""
-    return LatticeColumns.parse(line_of(lattice))
+    return LatticeColumns.parse(json_line(lattice))
 
 
 def all_paths(lattice: WordLattice) -> Iterator[tuple[tuple[str, ...], float, float]]:

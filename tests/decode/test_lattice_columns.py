@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from pipeline.decode.lattice_columns import LatticeColumns
 from pipeline.decode.line_kernels import rounded
 from pipeline.decode.n_best import WordLattice
-from tests.decode.random_lattices import columns, line_of, random_lattice
+from pipeline.io.json_lines import json_line
+from tests.decode.random_lattices import columns, random_lattice
 
 # What JSON escapes, and what looks like the end of a word or a row.
 ODD = [
@@ -62,7 +63,7 @@ def test_columns_are_those_of_the_lattice_and_so_is_the_line(lattice: WordLattic
     assert found.arcs.nodes.tolist() == [arc[:2] for arc in lattice["arcs"]]
     assert [found.words[word] for word in found.arcs.word] == [arc[2] for arc in lattice["arcs"]]
     assert found.ends.nodes[:, 0].tolist() == [entry[0] for entry in lattice["final"]]
-    assert found.line() == line_of(lattice)
+    assert found.line() == json_line(lattice)
     assert found.lattice() == lattice
 
 
@@ -83,7 +84,7 @@ def test_costs_are_rounded_as_python_rounds_them(costs: list[float]) -> None:
 @settings(max_examples=200)
 @given(st.integers(0, 50), st.floats(0, 1), st.sampled_from([b"", b"\n", b"]", b'"', b"x", b"\\"]))
 def test_a_damaged_line_is_refused(seed: int, where: float, put: bytes) -> None:
-    line = line_of(random_lattice(seed))[:-1]
+    line = json_line(random_lattice(seed))[:-1]
     for cut in (line[: int(where * (len(line) - 1))] + put, line[: len(line) // 2] + put):
         with pytest.raises(ValueError, match=r"."):
             LatticeColumns.parse(cut)
@@ -92,7 +93,7 @@ def test_a_damaged_line_is_refused(seed: int, where: float, put: bytes) -> None:
 @settings(max_examples=200)
 @given(st.integers(0, 50), st.integers(0, 2**31))
 def test_a_changed_byte_is_refused_or_read_as_json_reads_it(seed: int, change: int) -> None:
-    line = bytearray(line_of(random_lattice(seed)))
+    line = bytearray(json_line(random_lattice(seed)))
     line[change // 256 % len(line)] = change % 256
     try:
         found = LatticeColumns.parse(bytes(line))
