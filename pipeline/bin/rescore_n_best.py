@@ -9,12 +9,14 @@ from pathlib import Path
 
 from pipeline.config import DecodeOptions
 from pipeline.decode.hypothesis_line import hypothesis_line
+from pipeline.decode.lattice_columns import LatticeColumns
 from pipeline.decode.lm_rescoring import best_at, rescore_sentences
 from pipeline.decode.options import Setting
 from pipeline.decode.rescoring import WalkedGrammar
 from pipeline.graph.openfst import read_fst
 from pipeline.io.errors import UserError, run
-from pipeline.io.json_lines import read_json_lines, write_json_lines
+from pipeline.io.json_lines import write_json_lines
+from pipeline.io.lines import read_lines
 from pipeline.io.options import parse_options
 from pipeline.io.symbols import SymbolTable
 from pipeline.lm.files import load_lm
@@ -41,7 +43,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parse_options(DecodeOptions, args.options, "--options")
     words = SymbolTable.read(args.words)
     found = rescore_sentences(
-        read_json_lines(args.lattices),
+        read_lines(args.lattices, lambda line: LatticeColumns.parse(line).without_ids()),
         WalkedGrammar(read_fst(args.old), words, str(args.old)),
         partial(word_log_probs, load_lm(args.lm)),
         args.weight,

@@ -42,9 +42,7 @@ class Rows:
 class LatticeColumns:
     """A line of lattices.jsonl.gz (see ``word_lattice``); arcs lead to later nodes."""
 
-    utterance_id: str
-    reached_final: bool
-    lm_weight: float
+    about: dict[str, Any]  # what stands before "frame": utterance_id, reached_final and so on
     frame: Ints  # (N,)
     words: tuple[str, ...]  # sorted
     arcs: Rows
@@ -66,9 +64,9 @@ class LatticeColumns:
         if min(marks) < 0 or marks != sorted(marks):
             raise ValueError("not a lattice as the searches write it")
         try:
-            first = json.loads(line[:head].rstrip(b", ") + b"}")
-            about = str(first["utterance_id"]), bool(first["reached_final"])
-            lm_weight = float(first["lm_weight"])
+            about = dict(json.loads(line[:head].rstrip(b", ") + b"}"))
+            if not isinstance(about["utterance_id"], str) or about["reached_final"] is None:
+                raise TypeError("no utterance_id or reached_final")
             frame = np.array(json.loads(line[head + len(b'"frame": ') : arcs_at]), np.int64)
         except (TypeError, KeyError, OverflowError) as error:
             raise ValueError(f"not a lattice as the searches write it ({error})") from None
@@ -81,19 +79,16 @@ class LatticeColumns:
                 raise ValueError("a node that is not there")
         if (arcs.nodes[:, 0] >= arcs.nodes[:, 1]).any():
             raise ValueError("an arc to an earlier node")
-        names = tuple(sorted({*words}))
+        names = sorted({*words})
         place = {word: n for n, word in enumerate(names)}
         number = np.array([place[word] for word in words], np.int64)
-        return cls(
-            *about,
-            lm_weight,
-            frame,
-            names,
-            replace(arcs, word=number[arcs.word]),
-            ends,
-            text,
-            head,
-        )
+        arcs = replace(arcs, word=number[arcs.word])
+        return cls(about, frame, tuple(names), arcs, ends, text, head)
+
+    @property
+    def utterance_id(self) -> str:
+        """As in the line."""
+        return str(self.about["utterance_id"])
 
     def line(self) -> bytes:
         """The lattice as a line, its end included; graph costs rounded to four decimals.
@@ -112,6 +107,20 @@ class LatticeColumns:
     def lattice(self) -> dict[str, Any]:
         """As ``read_json_lines`` gives it."""
         return dict(json.loads(self.line()))
+
+    def without_ids(self) -> dict[str, Any]:
+        """The same, but each list of transition-ids is empty: not parsed, it is there at once."""
+        arcs, ends = self.arcs, self.ends
+        names = [self.words[word] for word in arcs.word.tolist()]
+        costs, end_costs = ((rows.acoustic.tolist(), rows.graph.tolist()) for rows in (arcs, ends))
+        spoken = zip(*arcs.nodes.T.tolist(), names, *costs, strict=True)
+        last = zip(ends.nodes[:, 0].tolist(), *end_costs, strict=True)
+        return {
+            **self.about,
+            "frame": self.frame.tolist(),
+            "arcs": [[*row, []] for row in spoken],
+            "final": [[*row, []] for row in last],
+        }
 
 
 def _rows(line: bytes, text: Text, begin: int, num_nodes: int) -> tuple[Rows, list[str], int]:

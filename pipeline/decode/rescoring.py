@@ -97,7 +97,7 @@ def rescore(
     count = np.searchsorted(node, of_end, side="right") - begin
     end, place = spread(begin, count, np.arange(len(of_end)))
     graph = lattice.ends.graph[end]
-    if lattice.reached_final:
+    if lattice.about["reached_final"]:
         graph = graph + (ends(new.table, new_state[place]) - ends(old.table, old_state[place]))
         said = np.isfinite(graph)
         place, end, graph = place[said], end[said], graph[said]

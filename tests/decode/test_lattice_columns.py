@@ -54,7 +54,7 @@ def odd_lattices(draw: st.DrawFn) -> WordLattice:
 def test_columns_are_those_of_the_lattice_and_so_is_the_line(lattice: WordLattice) -> None:
     found = columns(lattice)
     assert found.utterance_id == lattice["utterance_id"]
-    assert found.reached_final == lattice["reached_final"]
+    assert found.about["reached_final"] == lattice["reached_final"]
     assert found.frame.tolist() == lattice["frame"]
     assert list(found.words) == sorted({arc[2] for arc in lattice["arcs"]})
     for rows, given_rows in ((found.arcs, lattice["arcs"]), (found.ends, lattice["final"])):
@@ -65,6 +65,9 @@ def test_columns_are_those_of_the_lattice_and_so_is_the_line(lattice: WordLattic
     assert found.ends.nodes[:, 0].tolist() == [entry[0] for entry in lattice["final"]]
     assert found.line() == json_line(lattice)
     assert found.lattice() == lattice
+    for row in (*lattice["arcs"], *lattice["final"]):
+        row[-1] = []
+    assert found.without_ids() == lattice
 
 
 @given(st.lists(st.floats(-1e11, 1e11, exclude_min=True, exclude_max=True), min_size=1))
