@@ -28,6 +28,7 @@ class Entry(NamedTuple):
     source: Literal["folder", "made", "made_from", "options"]
     source_name: str = ""  # made_from: that other corpus
     converts: bool = False  # its audio may have to be made again in another form
+    supplied: bool = False  # by the user: it needs a licence or a form, nothing can download it
 
 
 CORPORA = {
@@ -40,12 +41,12 @@ CORPORA = {
     "speech_commands_v2": Entry("local.speech_commands_v2", "folder"),
     "an4": Entry("local.an4", "folder", converts=True),
     "audio_mnist": Entry("local.audio_mnist", "folder"),
-    "tidigits": Entry("local.tidigits", "folder"),
-    "timit": Entry("local.timit", "folder"),
+    "tidigits": Entry("local.tidigits", "folder", supplied=True),
+    "timit": Entry("local.timit", "folder", supplied=True),
     "mini_librispeech": Entry("local.mini_librispeech", "folder"),
     "librispeech_100": Entry("local.librispeech_100", "folder"),
     "librispeech_960": Entry("local.librispeech_960", "folder"),
-    "common_voice": Entry("local.common_voice", "folder", converts=True),
+    "common_voice": Entry("local.common_voice", "folder", converts=True, supplied=True),
     "demo": Entry("local.demo", "made"),
     "synth": Entry("local.synth", "made"),
     "kaldi_dir": Entry("local.kaldi_dir", "options"),

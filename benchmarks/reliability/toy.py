@@ -27,6 +27,7 @@ SETTINGS = (
     *("nnet.lstm.training.checkpoint_steps=1", "nnet.lstm.training.num_epochs=6"),
 )
 ROOT = Path("exp/demo")
+PAGES = ("index.html", "RESULTS.md")  # written from results.json, which is compared
 CONFIG: Config = load_recipe(parse_changes(list(SETTINGS)))
 TIMED = {"seconds", "frames_per_second", "stages", "disk"}  # keys whose values are not results
 PATIENCE = 3600.0  # seconds
@@ -161,12 +162,12 @@ def _content(path: Path) -> bytes:
 
 
 def results(folder: Path, names: Iterable[str] = ("",)) -> dict[str, str]:
-    """Digest of each file below exp/demo; logs, times and the page that shows them are left out."""
+    """Digest of each file below exp/demo; logs, times and the pages that show them are left out."""
     found = {}
     for name in names:
         for path in sorted((folder / ROOT / name).rglob("*")):
             below = path.relative_to(folder / ROOT)
-            skipped = below.parts[0] in ("logs", "benchmarks") or below.name == "index.html"
+            skipped = below.parts[0] in ("logs", "benchmarks") or below.name in PAGES
             if path.is_file() and not skipped:
                 found[str(below)] = hashlib.sha256(_content(path)).hexdigest()
     return found

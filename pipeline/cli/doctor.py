@@ -134,7 +134,7 @@ def check_corpora(environment: Mapping[str, str]) -> Iterator[Finding]:
     """Where the corpora with real speech lie."""
     from local.registry import CORPORA
 
-    names = sorted(name for name, entry in CORPORA.items() if entry.source == "folder")
+    entries = {name: CORPORA[name] for name in sorted(CORPORA) if CORPORA[name].source == "folder"}
     below = environment.get("CORPORA_DIR")
     if not below:
         remedy = "corpora are downloaded; or export CORPORA_DIR=FOLDER"
@@ -144,11 +144,16 @@ def check_corpora(environment: Mapping[str, str]) -> Iterator[Finding]:
         remedy = "export CORPORA_DIR=FOLDER that holds the corpora, or unset it"
         yield Finding("fault", "corpora", f"CORPORA_DIR={below}: no such folder", remedy)
         return
-    there = [name for name in names if Path(below, name).is_dir()]
-    absent = [name for name in names if name not in there]
+    there = [name for name in entries if Path(below, name).is_dir()]
+    absent = {name: entry for name, entry in entries.items() if name not in there}
     found = f"{', '.join(there) or 'none'} in {below}"
     if absent:
-        yield Finding("note", "corpora", found, f"would be downloaded: {', '.join(absent)}")
+        fetched = [name for name, entry in absent.items() if not entry.supplied]
+        supplied = [name for name, entry in absent.items() if entry.supplied]
+        remedy = f"downloaded when used: {', '.join(fetched) or 'none'}"
+        if supplied:
+            remedy += f"; yours to get (their READMEs say where): {', '.join(supplied)}"
+        yield Finding("note", "corpora", found, remedy)
     else:
         yield Finding("ok", "corpora", found)
 
