@@ -6,7 +6,7 @@ another may be taken.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,7 +88,7 @@ def word_lattices(
     beam: float,
     name: Callable[[int], str],
     max_way_arcs: int = MAX_WAY_ARCS,
-) -> list[dict[str, Any]]:
+) -> Iterator[dict[str, Any]]:
     """As ``word_lattice.word_lattices``."""
     order = _Order.of(batch)
     places = order.states, order.first, order.arcs
@@ -96,19 +96,19 @@ def word_lattices(
     is_final[batch.final] = True
     owner = np.repeat(np.arange(len(batch.utterance_ids)), np.diff(batch.first_state))
 
-    def find(cost: Costs, beams: Costs, room: Ints) -> Ways:
+    def find(cost: Costs, beams: Costs, room: Ints) -> tuple[Ints, ...]:
         value, _ = viterbi(*places, batch.target, batch.start, cost[:, None])
         forward = np.ascontiguousarray(value[:, 0])
         rest = remaining(*places, batch.target, batch.final, cost)
         limit = (forward[batch.final] + beams + SLACK)[owner]
-        origin, last, lengths, arcs = word_ways(
+        found: tuple[Ints, ...] = word_ways(
             *(*places, batch.source, batch.target, batch.words, cost),
             *(batch.start, is_final, forward, rest, limit, owner, room),
         )
-        columns = np.array(origin), np.array(last), np.array(arcs, np.int64), np.array(lengths)
-        return Ways.of(batch, *columns)
+        return found
 
-    ways = within_bounds(batch, lm_weight, beam, find, best_paths, max_way_arcs)
+    columns = within_bounds(batch, lm_weight, beam, find, best_paths, max_way_arcs)
+    ways = Ways.of(batch, *columns)
     frame = frames_of(*places, batch.target, batch.transition_id)
     level = np.empty(batch.num_states, np.int64)
     level[order.states] = 2 * np.arange(batch.num_states)

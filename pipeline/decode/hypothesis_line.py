@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from pipeline.decode.options import Setting
-
-DECIMALS = 4
+from pipeline.decode.rounding import DECIMALS
 
 
 def hypothesis_line(

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.decode.line_kernels import print_rows, scan_rows
+from pipeline.decode.rounding import MAX_COST, rounded
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Text = NDArray[np.uint8]
-MAX_COST = 1e11  # above it a cost of four decimals is no exact number
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,8 @@ class LatticeColumns:
         for mark, rows in ((b', "arcs": ', self.arcs), (b', "final": ', self.ends)):
             if not (np.abs(rows.graph) < MAX_COST).all():
                 raise ValueError(f"the lattice of {self.utterance_id} has a cost that is no cost")
-            parts += [mark, print_rows(self.text, rows.nodes, rows.graph, rows.places).tobytes()]
+            graph = rounded(rows.graph)
+            parts += [mark, print_rows(self.text, rows.nodes, graph, rows.places).tobytes()]
         return b"".join([*parts, b"}\n"])
 
     def lattice(self) -> dict[str, Any]:

@@ -139,7 +139,7 @@ def word_ways(
     limit: Floats,
     owner: Ints,
     room: Ints,
-) -> tuple[list[np.int64], list[np.int64], list[np.int64], list[np.int64]]:
+) -> tuple[Ints, Ints, Ints, Ints]:
     """Best ways between nodes, each with no word before its last arc.
 
     Nodes are the start states and the states that a kept word arc leads to; from each, the ways on
@@ -151,8 +151,8 @@ def word_ways(
         room: (U,) arcs that the ways of each lattice may have; becomes what is left. Of a lattice
             with less than none not all ways are there.
     Returns:
-        origin, last arc (-1: the way ends at the final state), number of arcs of each way; the arcs
-        of all ways, behind one another.
+        origin, last arc (-1: the way ends at the final state); the arcs of all ways, behind one
+        another, and how many each has.
     """
     num_states = len(order)
     position = np.empty(num_states, np.int64)
@@ -219,4 +219,4 @@ def word_ways(
                 break
         for state in touched:
             best[state] = np.inf
-    return origins, lasts, lengths, taken
+    return np.array(origins), np.array(lasts), np.array(taken), np.array(lengths)

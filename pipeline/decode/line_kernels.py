@@ -18,7 +18,6 @@ OPEN, CLOSE, BACKSLASH, SPACE, NEWLINE = (ord(sign) for sign in "[]\\ \n")
 EXACT_DIGITS = 15  # a number of no more digits is an exact integer over an exact power of ten
 POWERS = 10.0 ** np.arange(EXACT_DIGITS + 1)
 UNIT = 10_000  # costs have four decimals
-SPLIT = 2.0**27 + 1.0  # Veltkamp's, of a double into two halves
 MAX_WIDTH = 20  # of an integer
 NOTHING = -1
 
@@ -154,29 +153,6 @@ def scan_rows(
 
 
 @njit(cache=True, nogil=True)
-def _units(size: float) -> int:
-    """A cost of no sign in ten-thousandths, as ``round(size, 4)``: half to even, exactly."""
-    product = size * UNIT
-    high = SPLIT * size
-    high -= high - size
-    error = (high * UNIT - product) + (size - high) * UNIT  # of the product (Dekker 1971)
-    whole = np.floor(product)
-    over = product - whole - 0.5
-    if over == 0.0:
-        over = error if error != 0.0 else whole % 2.0 - 0.5
-    return np.int64(whole) + (over > 0.0)
-
-
-@njit(cache=True, nogil=True)
-def rounded(costs: Floats) -> Floats:
-    """``round(cost, 4)`` of each, exactly, below 1e11."""
-    out = np.empty(len(costs))
-    for n in range(len(costs)):
-        out[n] = np.copysign(_units(abs(costs[n])) / UNIT, costs[n])
-    return out
-
-
-@njit(cache=True, nogil=True)
 def _put(out: Text, at: int, value: int) -> int:
     """Write a number without sign."""
     end = at + 1
@@ -192,11 +168,11 @@ def _put(out: Text, at: int, value: int) -> int:
 
 @njit(cache=True, nogil=True)
 def _put_cost(out: Text, at: int, cost: float) -> int:
-    """Write as ``repr(round(cost, 4))``, below 1e11."""
+    """Write a cost that is rounded to four decimals, as ``repr`` does."""
     if np.copysign(1.0, cost) < 0.0:
         out[at] = MINUS
         at += 1
-    units = _units(abs(cost))
+    units = int(np.rint(abs(cost) * UNIT))
     at = _put(out, at, units // UNIT)
     out[at] = POINT
     end = at + 2  # one decimal at least
@@ -223,7 +199,11 @@ def _put_comma(out: Text, at: int) -> int:
 
 @njit(cache=True, nogil=True)
 def print_rows(text: Text, nodes: Ints, graph: Floats, places: Ints) -> Text:
-    """The list of rows that ``scan_rows`` reads, with other nodes and graph costs."""
+    """The list of rows that ``scan_rows`` reads, with other nodes and graph costs.
+
+    Args:
+        graph: (R,) rounded to four decimals, below 1e11.
+    """
     rows, num_nodes = nodes.shape
     size = 2 + rows * (num_nodes + 2) * (MAX_WIDTH + 4)
     for n in range(rows):

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.decode.lattice_columns import Ints, LatticeColumns
-from pipeline.decode.line_kernels import rounded
 from pipeline.decode.rescoring_kernels import Table, along, ends, product, with_end
+from pipeline.decode.rounding import rounded
 from pipeline.decode.rows import spread
 from pipeline.graph.fst import Fst
 from pipeline.io.errors import UserError

@@ -15,7 +15,7 @@ node; its transition_ids are one a frame, in the order that a reordered HCLG has
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,10 +25,10 @@ from numpy.typing import NDArray
 from pipeline.decode.best_path import best_paths
 from pipeline.decode.lattice import LatticeBatch, Levels
 from pipeline.decode.lattice_bounds import MAX_WAY_ARCS, Room, within_bounds
+from pipeline.decode.rounding import rounded
 from pipeline.decode.rows import Column, cheapest, spread
 
 Costs = NDArray[np.float64]
-DECIMALS = 4
 SLACK = 1e-6  # of the beam, so that rounding never cuts the best path
 
 
@@ -119,7 +119,7 @@ def word_lattices(
     beam: float,
     name: Callable[[int], str],
     max_way_arcs: int = MAX_WAY_ARCS,
-) -> list[dict[str, Any]]:
+) -> Iterator[dict[str, Any]]:
     """Word lattices of a batch, in its order, as the lines of lattices.jsonl.gz.
 
     Ways that are on no path within ``beam`` (in scaled costs) of the best are left out; more, where
@@ -134,15 +134,18 @@ def word_lattices(
         level[targets] = number
         frame[targets] = (frame[batch.source[arcs]] + (batch.transition_id[arcs] > 0))[begins]
 
-    def find(cost: Costs, beams: Costs, room: Room) -> Ways:
+    def find(cost: Costs, beams: Costs, room: Room) -> tuple[Column, ...]:
         return _find_ways(batch, cost, beams, room)
 
-    ways = within_bounds(batch, lm_weight, beam, find, best_paths, max_way_arcs)
+    columns = within_bounds(batch, lm_weight, beam, find, best_paths, max_way_arcs)
+    ways = Ways.of(batch, *columns)
     return lattice_lines(batch, ways, frame, level, lm_weight, name)
 
 
-def _find_ways(batch: LatticeBatch, cost: Costs, beams: Costs, room: Room) -> Ways:
-    """Ways between nodes; see ``within_bounds``."""
+def _find_ways(
+    batch: LatticeBatch, cost: Costs, beams: Costs, room: Room
+) -> tuple[Column, Column, Column, Column]:
+    """Ways between nodes, as ``Ways.of`` takes them; see ``within_bounds``."""
     owner = np.repeat(np.arange(len(beams)), np.diff(batch.first_state))
     forward, backward = _distances(batch, cost)
     limit = (forward[batch.final] + beams + SLACK)[owner]
@@ -179,7 +182,7 @@ def _find_ways(batch: LatticeBatch, cost: Costs, beams: Costs, room: Room) -> Wa
     np.subtract.at(room, owner[tokens.origin[end_token]], tokens.length[end_token])
     token = np.append(link_token, end_token)
     last = np.append(link_arc, np.full(len(end_token), -1))
-    return Ways.of(batch, tokens.origin[token], last, *tokens.ways(token, last))
+    return tokens.origin[token], last, *tokens.ways(token, last)
 
 
 @dataclass(frozen=True)
@@ -190,29 +193,25 @@ class Ways:
     last: Column  # the word arc that ends it; -1: it ends at the final state
     acoustic: list[float]
     graph: list[float]
-    transition_ids: list[list[int]]
+    ids: NDArray[np.int32]  # transition-ids of all, behind one another
+    first: Column  # (n + 1,) where those of each begin
 
     @classmethod
     def of(
         cls, batch: LatticeBatch, origin: Column, last: Column, arcs: Column, lengths: Column
     ) -> Ways:
         """From all their arcs behind one another, and how many each has."""
-        splits = np.cumsum(lengths)[:-1]
+        bounds = np.concatenate(([0], np.cumsum(lengths)))
 
         def sums(column: NDArray[np.float32]) -> list[float]:
             total = np.concatenate(([0.0], np.cumsum(column[arcs].astype(np.float64))))
-            ends = np.append(splits, len(arcs))
-            difference = total[ends] - total[np.concatenate(([0], splits))]
-            return [round(value, DECIMALS) + 0.0 for value in difference.tolist()]
+            found: list[float] = (rounded(total[bounds[1:]] - total[bounds[:-1]]) + 0.0).tolist()
+            return found
 
-        ids = np.split(batch.transition_id[arcs], splits)
-        return cls(
-            origin,
-            last,
-            sums(batch.acoustic),
-            sums(batch.graph),
-            [part[part > 0].tolist() for part in ids],
-        )
+        ids = batch.transition_id[arcs]
+        emitting = ids > 0
+        first = np.concatenate(([0], np.cumsum(emitting)))[bounds]
+        return cls(origin, last, sums(batch.acoustic), sums(batch.graph), ids[emitting], first)
 
 
 def lattice_lines(
@@ -222,8 +221,8 @@ def lattice_lines(
     level: Column,
     lm_weight: float,
     name: Callable[[int], str],
-) -> list[dict[str, Any]]:
-    """The lines of lattices.jsonl.gz from the ways between nodes.
+) -> Iterator[dict[str, Any]]:
+    """The lines of lattices.jsonl.gz from the ways between nodes, one after the other.
 
     Args:
         frame, level: (S,) of each state; along an arc the level rises.
@@ -231,23 +230,19 @@ def lattice_lines(
     owner = np.searchsorted(batch.first_state, ways.origin, side="right") - 1
     by_owner = np.argsort(owner, kind="stable")
     bounds = np.searchsorted(owner[by_owner], np.arange(len(batch.utterance_ids) + 1))
-    lines = []
     for u in range(len(batch.utterance_ids)):
         mine = by_owner[bounds[u] : bounds[u + 1]]
         last = ways.last[mine]
         places = {int(batch.start[u]): (0, 0)} | {
             s: (int(frame[s]), int(level[s])) for s in batch.target[last[last >= 0]].tolist()
         }
-        lines.append(
-            {
-                "utterance_id": batch.utterance_ids[u],
-                "num_frames": int(frame[batch.final[u]]),
-                "reached_final": batch.reached_final[u],
-                "lm_weight": lm_weight,
-                **_written(batch, ways, mine, places, name),
-            }
-        )
-    return lines
+        yield {
+            "utterance_id": batch.utterance_ids[u],
+            "num_frames": int(frame[batch.final[u]]),
+            "reached_final": batch.reached_final[u],
+            "lm_weight": lm_weight,
+            **_written(batch, ways, mine, places, name),
+        }
 
 
 def _written(
@@ -263,15 +258,18 @@ def _written(
     nodes: dict[int, Node] = {state: (*place, state, -1, 0) for state, place in places.items()}
     arcs: list[tuple[Node, Node, str, float, float, list[int]]] = []
     final: list[tuple[Node, float, float, list[int]]] = []
-    for way in mine.tolist():
-        here = nodes[int(ways.origin[way])]
-        costs = ways.acoustic[way], ways.graph[way], ways.transition_ids[way]
-        arc = int(ways.last[way])
+    last = ways.last[mine]
+    columns = ways.origin[mine], last, batch.target[last], batch.words[last]
+    bounds = ways.first[mine], ways.first[mine + 1]
+    for way, origin, arc, target, spoken, begin, after in zip(
+        *(column.tolist() for column in (mine, *columns, *bounds)), strict=True
+    ):
+        here = nodes[origin]
+        costs = ways.acoustic[way], ways.graph[way], ways.ids[begin:after].tolist()
         if arc < 0:
             final.append((here, *costs))
             continue
-        end = nodes[int(batch.target[arc])]
-        words = batch.word_table[batch.words[arc]]
+        end, words = nodes[target], batch.word_table[spoken]
         for n, word in enumerate(words[:-1], 1):
             between = (end[0], end[1] - 1, end[2], arc, n)
             arcs.append((here, between, name(word), *costs))
@@ -283,9 +281,9 @@ def _written(
             sorted({*nodes.values(), *(a[0] for a in arcs), *(a[1] for a in arcs)})
         )
     }
-    rows = [[number[a[0]], number[a[1]], *a[2:]] for a in arcs]
+    rows: list[list[Any]] = [[number[a[0]], number[a[1]], *a[2:]] for a in arcs]
     return {
         "frame": [node[0] for node in number],
-        "arcs": sorted(rows, key=lambda row: (row[:3], row[3:])),
+        "arcs": sorted(rows),
         "final": sorted([number[f[0]], *f[1:]] for f in final),
     }

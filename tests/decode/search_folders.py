@@ -38,7 +38,7 @@ def main() -> None:
             for path in best_paths(batch, options.settings)
         ]
         lattices = word_lattices(batch, options.lm_weight, options.lattice_beam, graph.words.name)
-        (folder / "k2.json").write_text(json.dumps({"paths": rows, "lattices": lattices}))
+        (folder / "k2.json").write_text(json.dumps({"paths": rows, "lattices": [*lattices]}))
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.decode.lattice_columns import LatticeColumns
-from pipeline.decode.line_kernels import rounded
 from pipeline.decode.n_best import WordLattice
+from pipeline.decode.rounding import rounded
 from pipeline.io.json_lines import json_line
 from tests.decode.random_lattices import columns, random_lattice
 

@@ -76,7 +76,8 @@ def lattice(arcs: list[tuple[int, int, int, int, float, float]]) -> LatticeBatch
 
 def written(batch: LatticeBatch, beam: float) -> dict[str, Any]:
     """Its word lattice, words named by their ids."""
-    return word_lattices(batch, 1.0, beam, str)[0]
+    (found,) = word_lattices(batch, 1.0, beam, str)
+    return found
 
 
 def test_ways_beyond_the_beam_are_left_out() -> None:
