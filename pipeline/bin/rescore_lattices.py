@@ -10,13 +10,14 @@ from pathlib import Path
 from pipeline.config import DecodeOptions
 from pipeline.decode.best_sentences import best_sentences
 from pipeline.decode.hypothesis_line import hypothesis_line
+from pipeline.decode.lattice_archive import write_lattices
 from pipeline.decode.lattice_columns import LatticeColumns
 from pipeline.decode.options import Setting
 from pipeline.decode.rescoring import WalkedGrammar, rescore
 from pipeline.graph.openfst import read_fst
 from pipeline.io.errors import UserError, run
 from pipeline.io.json_lines import write_json_lines
-from pipeline.io.lines import read_lines, write_lines
+from pipeline.io.lines import read_lines
 from pipeline.io.options import parse_options
 from pipeline.io.symbols import SymbolTable
 from pipeline.score.scoring import grid_settings
@@ -58,7 +59,7 @@ def main(arguments: list[str] | None = None) -> None:
         if not hypotheses:
             raise UserError(f"{args.lattices}: nothing could be rescored; see the warnings")
 
-    write_lines(args.output_dir / "lattices.jsonl.gz", rescored())
+    write_lattices(args.output_dir / "lattices.jsonl.gz", rescored())
     write_json_lines(args.output_dir / "hypotheses.jsonl", hypotheses)
     print(
         f"{args.output_dir}: {len(hypotheses) // len(settings)} utterances rescored",

@@ -16,10 +16,10 @@ from typing import Any, Protocol
 from pipeline.decode.hypothesis_line import hypothesis_line
 from pipeline.decode.inputs import SearchGraph, Utterance, read_utterances
 from pipeline.decode.lattice import LatticeBatch
+from pipeline.decode.lattice_archive import write_lattices
 from pipeline.decode.options import SearchOptions
 from pipeline.io.errors import UserError
 from pipeline.io.json_lines import json_line, write_json_lines
-from pipeline.io.lines import write_lines
 from pipeline.io.rejects import Reject, write_rejects
 
 try:  # the same tools compiled, where numba is: not in the environment of k2
@@ -135,7 +135,7 @@ def decode_files(
     write_rejects(output_dir / "rejected.tsv", rejects)
     if not hypotheses and num_shards == 1:
         raise UserError(f"{loglikes}: no utterance could be decoded; see {output_dir}/rejected.tsv")
-    write_lines(
+    write_lattices(
         output_dir / "lattices.jsonl.gz",
         (zlib.decompress(packed) for _, packed in sorted(lattices.items())),
     )

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from pipeline.decode.lattice_archive import write_lattices
 from pipeline.io.errors import UserError
 from pipeline.io.lines import read_lines, write_lines
 from pipeline.io.rejects import read_rejects, write_rejects
@@ -40,8 +41,8 @@ def merge_shards(shards: Sequence[Path], output_dir: Path) -> int:
             found.add(utterance_id)
             yield line
 
-    for name in ("lattices.jsonl.gz", "hypotheses.jsonl"):
-        write_lines(output_dir / name, seen(_by_utterance(shards, name)))
+    for name, write in (("lattices.jsonl.gz", write_lattices), ("hypotheses.jsonl", write_lines)):
+        write(output_dir / name, seen(_by_utterance(shards, name)))
     if not found:
         raise UserError(
             f"{output_dir}: no utterance could be decoded; see {output_dir}/rejected.tsv"

@@ -13,16 +13,19 @@ from pipeline.io.atomic import atomic_path
 from pipeline.io.errors import UserError
 
 Item = TypeVar("Item")
-LEVEL = 4  # of gzip: lattices take 15% more room than at 6, and less than half the time
 _BUFFER = 1 << 20  # a line of a lattice has megabytes
 
 
-def write_lines(path: Path | str, lines: Iterable[bytes]) -> None:
-    """Write lines with their ends, atomically; gzipped (with no time stamp) if named *.gz."""
+def write_lines(path: Path | str, lines: Iterable[bytes], level: int = 6) -> None:
+    """Write lines with their ends, atomically; gzipped (with no time stamp) if named *.gz.
+
+    Args:
+        level: of gzip; checksums of manifests stand in results, so the default must not change.
+    """
     path = Path(path)
     with atomic_path(path) as partial, partial.open("wb") as raw:
         if path.name.endswith(".gz"):
-            with gzip.GzipFile("", "wb", compresslevel=LEVEL, fileobj=raw, mtime=0) as packed:
+            with gzip.GzipFile("", "wb", compresslevel=level, fileobj=raw, mtime=0) as packed:
                 packed.writelines(lines)
         else:
             raw.writelines(lines)

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.decode.lattice_archive import write_lattices
 from pipeline.decode.shards import merge_shards
 from pipeline.io.errors import UserError
-from pipeline.io.json_lines import read_json_lines, write_json_lines
+from pipeline.io.json_lines import json_line, read_json_lines, write_json_lines
 from pipeline.io.rejects import write_rejects
 
 # An id may hold what JSON escapes, and what looks like the end of an id.
@@ -17,7 +18,8 @@ IDS = ['a"b', 'a\\", ', "a\\", "a,", "á", "b", "😀", "0", 'utterance_id": "c'
 
 def write_shard(folder: Path, ids: list[str]) -> None:
     write_rejects(folder / "rejected.tsv", [])
-    write_json_lines(folder / "lattices.jsonl.gz", [{"utterance_id": i, "arcs": []} for i in ids])
+    lattices = ({"utterance_id": utterance_id, "arcs": []} for utterance_id in ids)
+    write_lattices(folder / "lattices.jsonl.gz", map(json_line, lattices))
     lines = [{"utterance_id": i, "lm_weight": weight} for i in ids for weight in (2.0, 1.0)]
     write_json_lines(folder / "hypotheses.jsonl", lines)
 

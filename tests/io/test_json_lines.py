@@ -28,6 +28,15 @@ def test_gzip_reads_it_and_two_writes_give_the_same_bytes(tmp_path: Path) -> Non
         assert [json.loads(line) for line in lines] == ITEMS
 
 
+def test_manifests_are_packed_at_level_6_as_ever(tmp_path: Path) -> None:
+    """Their checksums stand in results of earlier runs."""
+    write_json_lines(tmp_path / "a.jsonl.gz", ITEMS)
+    text = b"".join(json.dumps(item, ensure_ascii=False).encode() + b"\n" for item in ITEMS)
+    header = 10  # bytes; names the system
+    assert (tmp_path / "a.jsonl.gz").read_bytes()[header:] == gzip.compress(text, 6)[header:]
+    assert gzip.compress(text, 6)[header:] != gzip.compress(text, 4)[header:]
+
+
 @pytest.mark.parametrize("kept", [0.3, 0.6, 0.99])
 def test_a_file_cut_short_is_an_error_that_names_it(tmp_path: Path, kept: float) -> None:
     path = tmp_path / "a.jsonl.gz"
