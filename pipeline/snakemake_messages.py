@@ -14,6 +14,8 @@ COUNT = re.compile(r"(\d+) of (\d+) steps")
 FAILED = re.compile(r"Error in rule (\w+):$")
 LAST_DETAIL = "resources"
 # Why a job runs in any first run: not worth a word.
+PARAMS = "Params have changed since last execution"
+OPTIONS = "Options or code have changed since last execution"
 USUAL_REASONS = ("Missing output files", "Input files updated by another job")
 
 
@@ -35,7 +37,9 @@ class Job:
     def unusual_reason(self) -> str:
         """Why it runs although its results may be there; empty in a first run."""
         reasons = self.details.get("reason", "").split("; ")
-        return "; ".join(reason for reason in reasons if not reason.startswith(USUAL_REASONS))
+        unusual = [reason for reason in reasons if not reason.startswith(USUAL_REASONS)]
+        # The rest of that sentence is all parameters at once; `hybrid why` says which.
+        return "; ".join(OPTIONS if reason.startswith(PARAMS) else reason for reason in unusual)
 
     @property
     def log(self) -> str | None:

@@ -168,10 +168,10 @@ def _causes(persistence: Any, job: Any, reason: Any, unfinished: set[Any]) -> It
         yield from _changed_inputs(persistence, job, known)
     changed = persistence.params_changed(job)
     if changed:
-        yield from changed_options(
-            {name: _written(persistence, value) for name, value in job.params._allitems() if name},
-            changed.only_old,
-        )
+        written = {name: _written(persistence, value) for name, value in job.params._allitems()}
+        named = {name: text for name, text in written.items() if name}
+        causes = list(changed_options(named, changed.only_new, changed.only_old))
+        yield from causes or ["changed options"]
     if any(persistence.code_changed(job)):
         yield f"changed command of the rule {job.rule.name}"
     if any(persistence.software_stack_changed(job)):
@@ -191,16 +191,16 @@ def _written(persistence: Any, value: Any) -> str:
     return str(persistence._serialize_param(value))
 
 
-def changed_options(now: dict[str, str], before: set[str]) -> Iterator[str]:
+def changed_options(now: dict[str, str], added: set[str], removed: set[str]) -> Iterator[str]:
     """Describe changed parameters of a rule.
 
     Args:
         now: name of each parameter -> its value, as Snakemake records it (Python's repr).
-        before: recorded values that are no longer there; Snakemake keeps no names with them.
+        added: values that were not recorded; Snakemake keeps no names with the recorded ones.
+        removed: recorded values that are no longer there.
     """
-    old = [_value(text) for text in sorted(before)]
-    recorded = set(before)
-    new = {name: _value(text) for name, text in now.items() if text not in recorded}
+    old = [_value(text) for text in sorted(removed)]
+    new = {name: _value(text) for name, text in now.items() if text in added}
     mappings = [value for value in old if isinstance(value, dict)]
     others = [value for value in old if not isinstance(value, dict)]
     for name, value in new.items():

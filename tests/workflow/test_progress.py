@@ -21,6 +21,10 @@ def test_a_finished_job_is_one_line() -> None:
     assert finished_line(usual) == "[ 3/56] train_mono a mono: 2.3 s"
     changed = Finished(job(reason="Code has changed since last execution"), 1.0, 10, 10)
     assert finished_line(changed).endswith("1.0 s (Code has changed since last execution)")
+    params = "Params have changed since last execution: Union of exclusive params: 'a' now: 'b'"
+    assert finished_line(Finished(job(reason=params), 1.0, 10, 10)).endswith(
+        "1.0 s (Options or code have changed since last execution)"
+    )
 
 
 def test_plain_lines_leave_out_jobs_without_a_log(capsys: pytest.CaptureFixture[str]) -> None:
