@@ -25,6 +25,7 @@ for rung in RECIPE.gmm:
             f"{ROOT}/benchmarks/{{split}}/{{rung}}/align.tsv"
         wildcard_constraints:
             rung=rung,
+        priority: 1  # the chain that all else waits for, before searches
         conda:
             "../../environment.yml"
         threads: 2
@@ -65,6 +66,7 @@ for net in RECIPE.aligning_networks:
             f"{ROOT}/benchmarks/{{split}}/{{net}}/align.tsv"
         wildcard_constraints:
             net=net,
+        priority: 1  # the chain that all else waits for, before searches
         conda:
             "../../environment.yml"
         threads: 1

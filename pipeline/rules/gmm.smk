@@ -21,6 +21,7 @@ for rung in RECIPE.gmm:
             f"{ROOT}/benchmarks/{{split}}/{{rung}}/train.tsv"
         wildcard_constraints:
             rung=rung,
+        priority: 1  # the chain that all else waits for, before searches
         conda:
             "../../environment.yml"
         threads: 2

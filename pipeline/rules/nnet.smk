@@ -25,6 +25,7 @@ for net in RECIPE.cross_entropy_networks:
             f"{ROOT}/benchmarks/{{split}}/{{net}}/train.tsv"
         wildcard_constraints:
             net=net,
+        priority: 1  # the chain that all else waits for, before searches
         conda:
             "../../environment.yml"
         threads: RECIPE.nnet[net].training.num_cores
@@ -63,6 +64,7 @@ for net in RECIPE.sequence_networks:
             f"{ROOT}/benchmarks/{{split}}/{{net}}/train.tsv"
         wildcard_constraints:
             net=net,
+        priority: 1  # the chain that all else waits for, before searches
         conda:
             "../../environment.yml"
         threads: RECIPE.nnet[net].training.num_cores
@@ -101,6 +103,7 @@ for net in RECIPE.compressed_networks:
             f"{ROOT}/benchmarks/{{split}}/{{net}}/train.tsv"
         wildcard_constraints:
             net=net,
+        priority: 1  # the chain that all else waits for, before searches
         conda:
             "../../environment.yml"
         threads: RECIPE.nnet[net].training.num_cores
@@ -139,6 +142,7 @@ for net in RECIPE.rounded_networks:
             f"{ROOT}/benchmarks/{{split}}/{{net}}/train.tsv"
         wildcard_constraints:
             net=net,
+        priority: 1  # the chain that all else waits for, before searches
         conda:
             "../../environment.yml"
         threads: 1
