@@ -35,7 +35,7 @@ def read_lines(path: Path | str, parse: Callable[[bytes], Item]) -> Iterator[Ite
     """Yield what ``parse`` makes of each line that is not blank, with its end.
 
     Raises:
-        UserError: the file is damaged, or ``parse`` raised a ValueError; the line is named.
+        UserError: the file cannot be unpacked, or ``parse`` raised a ValueError: names the line.
     """
     path = Path(path)
     number = 0
@@ -46,7 +46,11 @@ def read_lines(path: Path | str, parse: Callable[[bytes], Item]) -> Iterator[Ite
             for number, line in enumerate(lines, 1):  # noqa: B007
                 if not line.isspace():
                     yield parse(line)
-    except (ValueError, RecursionError, EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise UserError(
-            f"{path}: damaged after line {number} ({error}); delete it and run its stage again"
-        ) from None
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path, f" in line {number}", error) from None
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:  # lines are unpacked many at a time
+        raise _damaged(path, "", error) from None
+
+
+def _damaged(path: Path, where: str, error: Exception) -> UserError:
+    return UserError(f"{path}: damaged{where} ({error}); delete it and run its stage again")

@@ -41,5 +41,5 @@ def test_a_line_of_another_form_is_named(tmp_path: Path, line: str) -> None:
     write_shard(tmp_path / "0", ["a"])
     with (tmp_path / "0/hypotheses.jsonl").open("a", encoding="utf-8") as file:
         file.write(line)
-    with pytest.raises(UserError, match=r"0/hypotheses\.jsonl: damaged after line 3"):
+    with pytest.raises(UserError, match=r"0/hypotheses\.jsonl: damaged in line 3"):
         merge_shards([tmp_path / "0"], tmp_path)
