@@ -13,9 +13,9 @@ DONE = re.compile(r"Finished jobid: (\d+)")
 COUNT = re.compile(r"(\d+) of (\d+) steps")
 FAILED = re.compile(r"Error in rule (\w+):$")
 LAST_DETAIL = "resources"
-# Why a job runs in any first run: not worth a word.
 PARAMS = "Params have changed since last execution"
 OPTIONS = "Options or code have changed since last execution"
+# Why a job runs in any first run: not worth a word.
 USUAL_REASONS = ("Missing output files", "Input files updated by another job")
 
 

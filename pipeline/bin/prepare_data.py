@@ -19,8 +19,6 @@ from pipeline.io.json_lines import write_json_lines
 from pipeline.io.options import parse_options
 from pipeline.io.rejects import write_rejects
 
-MANIFESTS = ("recordings", "supervisions")
-
 
 def arguments() -> argparse.Namespace:
     """Read the command line."""
@@ -38,7 +36,8 @@ def arguments() -> argparse.Namespace:
 
 def write_prepared(prepared: Prepared, output_dir: Path) -> None:
     """Write the files of the data stage; manifests.json, checksums of the first two, at the end."""
-    recordings, supervisions = (output_dir / f"{name}.jsonl.gz" for name in MANIFESTS)
+    recordings = output_dir / "recordings.jsonl.gz"
+    supervisions = output_dir / "supervisions.jsonl.gz"
     write_json_lines(recordings, prepared.recordings)
     write_json_lines(supervisions, prepared.supervisions)
     write_lexicon(output_dir / "lexicon.txt", prepared.lexicon)

@@ -168,8 +168,8 @@ def _causes(persistence: Any, job: Any, reason: Any, unfinished: set[Any]) -> It
         yield from _changed_inputs(persistence, job, known)
     changed = persistence.params_changed(job)
     if changed:
-        written = {name: _written(persistence, value) for name, value in job.params._allitems()}
-        named = {name: text for name, text in written.items() if name}
+        params = job.params._allitems()
+        named = {name: _written(persistence, value) for name, value in params if name}
         causes = list(changed_options(named, changed.only_new, changed.only_old))
         yield from causes or ["changed options"]
     if any(persistence.code_changed(job)):

@@ -10,6 +10,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from pipeline.decode.rounding import DECIMALS
+
 Text = NDArray[np.uint8]
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -17,7 +19,7 @@ QUOTE, COMMA, MINUS, POINT, ZERO, NINE = (ord(sign) for sign in '",-.09')
 OPEN, CLOSE, BACKSLASH, SPACE, NEWLINE = (ord(sign) for sign in "[]\\ \n")
 EXACT_DIGITS = 15  # a number of no more digits is an exact integer over an exact power of ten
 POWERS = 10.0 ** np.arange(EXACT_DIGITS + 1)
-UNIT = 10_000  # costs have four decimals
+UNIT = 10**DECIMALS
 MAX_WIDTH = 20  # of an integer
 NOTHING = -1
 
@@ -177,7 +179,7 @@ def _put_cost(out: Text, at: int, cost: float) -> int:
     out[at] = POINT
     end = at + 2  # one decimal at least
     units %= UNIT
-    for n in range(1, 5):
+    for n in range(1, DECIMALS + 1):
         out[at + n] = ZERO + units * 10**n // UNIT % 10
         if out[at + n] != ZERO and n > 1:
             end = at + n + 1
