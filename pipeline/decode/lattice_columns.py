@@ -105,10 +105,6 @@ class LatticeColumns:
             parts += [mark, print_rows(self.text, rows.nodes, graph, rows.places).tobytes()]
         return b"".join([*parts, b"}\n"])
 
-    def lattice(self) -> dict[str, Any]:
-        """As ``read_json_lines`` gives it."""
-        return dict(json.loads(self.line()))
-
     def without_ids(self) -> dict[str, Any]:
         """The same, but each list of transition-ids is empty: not parsed, it is there at once."""
         arcs, ends = self.arcs, self.ends

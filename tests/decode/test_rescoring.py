@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
@@ -78,7 +79,7 @@ def test_each_sentence_pays_the_new_grammar(seed: int, from_bigram: bool, missin
             expected[words] = total + change
         assert new.cost(words) == pytest.approx(sentence_cost(new_fst, words))
     changed = rescore(columns(lattice), old, new)
-    rescored = None if changed is None else changed.lattice()
+    rescored = None if changed is None else json.loads(changed.line())
     found = {} if rescored is None else all_sentences(rescored, LM_WEIGHT)
     assert found == pytest.approx(expected, abs=1e-3)
     if changed is not None and rescored is not None:
@@ -86,7 +87,7 @@ def test_each_sentence_pays_the_new_grammar(seed: int, from_bigram: bool, missin
         back = rescore(changed, new, old)
         assert back is not None
         kept = {w: c for w, c in all_sentences(lattice, LM_WEIGHT).items() if w in expected}
-        assert all_sentences(back.lattice(), LM_WEIGHT) == pytest.approx(kept, abs=2e-3)
+        assert all_sentences(json.loads(back.line()), LM_WEIGHT) == pytest.approx(kept, abs=2e-3)
 
 
 @settings(max_examples=80)
@@ -121,7 +122,7 @@ def test_nodes_are_split_by_history_alone(seed: int, missing: bool, reached_fina
         assert len(rescored.frame) == len(nodes)
         assert len(rescored.arcs) == len(arcs)
         given = sorted(str(lattice["arcs"][n][2:4] + lattice["arcs"][n][5:]) for _, n in arcs)
-        written = rescored.lattice()
+        written = json.loads(rescored.line())
         assert sorted(str(arc[2:4] + arc[5:]) for arc in written["arcs"]) == given
         assert written["arcs"] == sorted(written["arcs"], key=lambda arc: (arc[:3], arc[3:]))
         assert written["final"] == sorted(written["final"])
@@ -133,7 +134,9 @@ def test_the_same_grammar_changes_nothing() -> None:
     for seed in range(50):
         whole = rescore(columns(random_lattice(seed)), loop, loop)  # all of it leads to an end
         assert whole is not None
-        assert all_sentences(whole.lattice(), 1.0) == all_sentences(random_lattice(seed), 1.0)
+        assert all_sentences(json.loads(whole.line()), 1.0) == all_sentences(
+            random_lattice(seed), 1.0
+        )
         same = rescore(whole, loop, loop)
         assert same is not None
         assert same.line() == whole.line()
