@@ -74,6 +74,11 @@ class AugmentOptions(Options):
     frequency_masks: Annotated[int, Field(ge=0)] = 0
     frequency_mask_bins: Annotated[int, Field(ge=0)] = 3
 
+    @property
+    def perturbs_audio(self) -> bool:
+        """Whether any perturbation of audio is asked for."""
+        return bool(self.speed_factors or self.vtln_warps or self.volume_db or self.noise_snr_db)
+
 
 class TrainOptions(Options):
     """Cross-entropy training of the network."""
@@ -209,8 +214,7 @@ class WholeWordOptions(NetworkOptions):
     def _last_frame(self) -> WholeWordOptions:
         if self.model.frame_subsampling > 1:
             raise ValueError("'model.frame_subsampling' would leave out the last frame")
-        audio = self.augment
-        if audio.speed_factors or audio.vtln_warps or audio.volume_db or audio.noise_snr_db:
+        if self.augment.perturbs_audio:
             raise ValueError("'augment': whole words take masks only, no perturbed audio")
         if self.training.wer_epochs:
             raise ValueError("'training.wer_epochs': whole words have no graph to be decoded with")

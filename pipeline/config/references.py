@@ -60,10 +60,7 @@ def check_source(
         raise ValueError(f"nnet.{name}.prune.units: not of type {first.model.type}")
     if first.quantize is not None:
         raise ValueError(f"{key}: {source} is int8 and cannot be trained on; name its start")
-    augment = net.augment
-    if net.sequence is not None and any(
-        (augment.speed_factors, augment.vtln_warps, augment.volume_db, augment.noise_snr_db)
-    ):
+    if net.sequence is not None and net.augment.perturbs_audio:
         raise ValueError(f"nnet.{name}.augment: sequence training does not perturb the audio")
 
 

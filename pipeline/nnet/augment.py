@@ -2,13 +2,14 @@
 
 A copy goes from samples to features like the original: resampled by lhotse, made louder or softer,
 mixed with white noise, MFCC with warped filters, normalised with the statistics of its speaker's
-copies (Kaldi too takes a perturbed speaker for another speaker). Its targets are the original's,
-stretched to its length.
+copies (Kaldi too takes a perturbed speaker for another speaker), and adapted where the network
+reads adapted features. Its targets are the original's, stretched to its length.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,8 @@ from pipeline.io.json_lines import read_json_lines
 from pipeline.nnet.targets import TrainingSet
 
 Samples = npt.NDArray[np.float32]
+# Normalised cepstra of copies and their pdf_ids -> the copies as the network reads them.
+Adapt = Callable[[FeatureSet, npt.NDArray[np.int64]], FeatureSet]
 
 BATCH_UTTERANCES = 32
 
@@ -47,13 +50,6 @@ def read_segments(cuts: Path) -> dict[str, Segment]:
         cut["id"]: Segment(Path(cut["recording"]["sources"][0]["source"]), cut["start"])
         for cut in read_json_lines(cuts)
     }
-
-
-def needs_audio(options: AugmentOptions) -> bool:
-    """Whether any perturbation of audio is asked for."""
-    return bool(
-        options.speed_factors or options.vtln_warps or options.volume_db or options.noise_snr_db
-    )
 
 
 def change_level(samples: Samples, options: AugmentOptions, rng: np.random.Generator) -> Samples:
@@ -110,13 +106,19 @@ class AudioPerturbation:
         seed: int,
         num_threads: int = 1,
         norm_vars: bool = False,
+        adapt: Adapt | None = None,
     ) -> None:
-        """`mfcc` must be the options that made the features of the training set."""
+        """`mfcc` must be the options that made the features of the training set.
+
+        Args:
+            adapt: makes what the network reads of the cepstra of copies; None: it reads cepstra.
+        """
         self._segments = segments
         self._options = options
         self._seed = seed
         self._num_threads = num_threads
         self._norm_vars = norm_vars
+        self._adapt = adapt
         self._mfcc = mfcc
         self._extractor = Extractor(mfcc)
 
@@ -178,7 +180,10 @@ class AudioPerturbation:
             )
             for i in kept
         ]
-        return TrainingSet(features, np.concatenate(pdfs), [])
+        targets = np.concatenate(pdfs)
+        if self._adapt is not None:
+            features = self._adapt(features, targets)
+        return TrainingSet(features, targets, [])
 
     def _resampler(self, factor: float) -> Resample | None:
         rate = self._extractor.options.sampling_rate

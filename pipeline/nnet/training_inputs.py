@@ -7,11 +7,14 @@ from pathlib import Path
 
 from pipeline.config import MfccOptions, NnetOptions
 from pipeline.features.feature_set import load_feature_set
+from pipeline.gmm.model import GmmModel
 from pipeline.gmm.transform import adapt_features
+from pipeline.hmm.lang import Lang
 from pipeline.hmm.model import Hmm
 from pipeline.io.errors import UserError
 from pipeline.io.options import parse_options
-from pipeline.nnet.augment import AudioPerturbation, needs_audio, read_segments
+from pipeline.nnet.augment import AudioPerturbation, read_segments
+from pipeline.nnet.copy_adaptation import CopyAdaptation
 from pipeline.nnet.progress import Reporter
 from pipeline.nnet.targets import TrainingSet, make_training_set
 
@@ -26,6 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--transform", type=Path, help="of the rung; only for fmllr features")
     parser.add_argument("--fmllr", type=Path, help="fmllr.ark of the rung's alignment; likewise")
     parser.add_argument("--mfcc", help="MfccOptions as JSON; only to perturb the audio")
+    parser.add_argument("--gmm-dir", type=Path, help="the rung; to perturb under fmllr features")
+    parser.add_argument("--lang", type=Path, help="whose silence adapts no speaker; likewise")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--output-dir", type=Path, required=True)
 
@@ -48,12 +53,10 @@ def make_perturbation(args: argparse.Namespace, options: NnetOptions) -> AudioPe
     """What adds perturbed copies of the audio to the training set, if any are asked for.
 
     Raises:
-        UserError: the network's features cannot be made of perturbed audio, or --mfcc is missing.
+        UserError: an argument that this needs is missing.
     """
-    if not needs_audio(options.augment):
+    if not options.augment.perturbs_audio:
         return None
-    if options.features == "fmllr":
-        raise UserError("nnet: perturbed audio has no fMLLR; use features cepstra or no augment")
     if args.mfcc is None:
         raise UserError("--mfcc: perturbing the audio needs the options of the features")
     return AudioPerturbation(
@@ -63,7 +66,22 @@ def make_perturbation(args: argparse.Namespace, options: NnetOptions) -> AudioPe
         args.seed,
         options.training.num_threads,
         options.model.norm_vars,
+        make_copy_adaptation(args) if options.features == "fmllr" else None,
     )
+
+
+def make_copy_adaptation(args: argparse.Namespace) -> CopyAdaptation:
+    """What makes the perturbed copies' adapted features.
+
+    Raises:
+        UserError: the rung or the lang is missing, or the rung is not adapted.
+    """
+    if args.gmm_dir is None or args.lang is None:
+        raise UserError("--options: perturbing under features fmllr needs --gmm-dir and --lang")
+    model = GmmModel.load(args.gmm_dir)
+    if not model.is_adapted:
+        raise UserError(f"{args.gmm_dir}: has no fMLLR; features fmllr need a rung of type sat")
+    return CopyAdaptation(model, model.hmm.pdfs_of(Lang.load(args.lang).silence_phone_ids()))
 
 
 def report_rejects(training: TrainingSet, output_dir: Path, reporter: Reporter) -> None:

@@ -15,7 +15,6 @@ from pipeline.features.feature_set import load_feature_set
 from pipeline.hmm.model import Hmm
 from pipeline.io.errors import UserError
 from pipeline.io.json_lines import read_json_lines
-from pipeline.nnet.augment import needs_audio
 from pipeline.nnet.compression.make import ingredients
 from pipeline.nnet.forward import forward
 from pipeline.nnet.int8 import quantize
@@ -35,7 +34,7 @@ def read_inputs(config: Config, split: str) -> Inputs:
         UserError: the run has not come so far, or a network needs what one run does not give.
     """
     for name, options in config.nnet.items():
-        if options.features != "cepstra" or needs_audio(options.augment) or options.sequence:
+        if options.features != "cepstra" or options.augment.perturbs_audio or options.sequence:
             raise UserError(
                 f"nnet.{name}: seeds are for networks on cepstra, without perturbed audio and "
                 "sequence training; use `hybrid run --set seed=N --set output=FOLDER`"

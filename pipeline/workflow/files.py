@@ -154,6 +154,9 @@ def start_files(config: Config, folder: str, model: str) -> dict[str, str]:
     }
     if model in config.nnet:
         files |= training_adaptation_files(config, folder, model)
+        if "fmllr" in files and config.nnet[model].augment.perturbs_audio:  # copies are adapted too
+            files["gmm"] = f"{folder}/{rung}/gmm.safetensors"
+            files |= lang_files(f"{config.root}/lang")
         source = source_dir(config, folder, model)
         if source is not None:
             files["start"] = f"{source}/model.safetensors"
@@ -197,7 +200,11 @@ def adaptation_arguments(files: Mapping[str, Any]) -> str:
     """Options of train_nnet for fmllr features, quoted for the shell; empty for others."""
     if "fmllr" not in files.keys():  # noqa: SIM118 - Snakemake's inputs are a list with names
         return ""
-    return shlex.join(["--transform", str(files["transform"]), "--fmllr", str(files["fmllr"])])
+    words = ["--transform", str(files["transform"]), "--fmllr", str(files["fmllr"])]
+    if "gmm" in files.keys():  # noqa: SIM118
+        lang_dir, gmm_dir = Path(files["lang"]).parent, Path(files["gmm"]).parent
+        words += ["--lang", str(lang_dir), "--gmm-dir", str(gmm_dir)]
+    return shlex.join(words)
 
 
 def start_arguments(files: Mapping[str, Any]) -> str:

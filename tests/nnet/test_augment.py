@@ -13,7 +13,7 @@ from pipeline.features.cmvn import apply_cmvn, compute_cmvn
 from pipeline.features.feature_set import FeatureSet
 from pipeline.features.mfcc import Extractor
 from pipeline.io.errors import UserError
-from pipeline.nnet.augment import AudioPerturbation, Segment, change_level, needs_audio, stretch
+from pipeline.nnet.augment import AudioPerturbation, Segment, change_level, stretch
 from pipeline.nnet.targets import TrainingSet
 
 RATE = 8000
@@ -120,9 +120,9 @@ def test_the_same_seed_gives_the_same_copies(
 
 
 def test_which_options_need_audio() -> None:
-    assert not needs_audio(AugmentOptions(time_masks=2, frequency_masks=1))
+    assert not AugmentOptions(time_masks=2, frequency_masks=1).perturbs_audio
     for options in ({"speed_factors": (0.9,)}, {"vtln_warps": (0.9,)}, {"volume_db": 1.0}):
-        assert needs_audio(AugmentOptions.model_validate(options))
+        assert AugmentOptions.model_validate(options).perturbs_audio
 
 
 def test_audio_that_does_not_fit_the_features(

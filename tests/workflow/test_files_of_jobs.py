@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.config import ConfigError
 from pipeline.workflow import (
+    adaptation_arguments,
     adaptation_files,
     hmm_of,
     load_recipe,
@@ -18,6 +19,7 @@ from pipeline.workflow import (
     stage_rules,
     start_arguments,
     start_files,
+    training_adaptation_files,
     tuning_arguments,
     tuning_files,
 )
@@ -67,6 +69,19 @@ def test_a_network_learns_another_networks_alignment(folder: Path) -> None:
         "transform": "f/sat/transform.safetensors",
         "fmllr": "f/decode/sat/g/fmllr.ark",
     }
+
+
+def test_perturbed_copies_are_adapted_in_training(folder: Path) -> None:
+    perturbed = {"augment": {"speed_factors": [0.9]}, "features": "fmllr", "alignment": "sat"}
+    config = load_recipe({"recipe": "toy", "nnet": {"net": perturbed}}, folder)
+    files = start_files(config, "exp/toy/a b", "net")
+    assert files["gmm"] == "exp/toy/a b/sat/gmm.safetensors"
+    assert shlex.split(adaptation_arguments(files)) == [
+        *("--transform", "exp/toy/a b/sat/transform.safetensors"),
+        *("--fmllr", "exp/toy/a b/sat/alignment/fmllr.ark"),
+        *("--lang", "exp/toy/lang", "--gmm-dir", "exp/toy/a b/sat"),
+    ]
+    assert "gmm" not in training_adaptation_files(config, "exp/toy/a b", "net")  # to align
 
 
 def test_sequence_training_starts_from_a_network(folder: Path) -> None:

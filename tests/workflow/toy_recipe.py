@@ -20,6 +20,7 @@ CHANGES = (
     f"gmm.tri3b={{{TIED}, fmllr_iterations: [2]}}",
     "nnet.lstm.model={num_layers: 1, hidden_dim: 16}",
     "nnet.lstm.training={num_epochs: 2, average_last: 1}",
+    "nnet.lstm.augment={speed_factors: [0.9]}",
     "decode={beam: 30, lattice_beam: 4, lm_weights: [10, 12], insertion_penalties: [0]}",
 )
 FEW = ("gmm.tri1=null", "gmm.tri2b=null", "gmm.tri3b=null", "nnet=null")  # the first rung alone
