@@ -15,6 +15,7 @@ from pipeline.gmm.diag_gmm import AmDiagGmm
 from pipeline.gmm.fmllr import FmllrStatistics, estimate_fmllr
 from pipeline.gmm.model import GmmModel
 from pipeline.gmm.shards import Shard, single_shard, sort_frames
+from pipeline.gmm.statistics import FrameSort
 from pipeline.gmm.transform import apply_fmllr
 from pipeline.gmm.workers import SERIAL, Workers, one_blas_thread
 from pipeline.hmm.lang import Lang
@@ -90,13 +91,13 @@ def align_shards(
     for shard in shards:
         features = shard.features()
         plain = shard.frames(features, model.transform)
-        _accumulate(stats, model, lang, features, plain, shard.alignment, None, workers)
-        del features, plain  # before the next shard comes
+        sort = _spoken_frames(model, lang, shard.alignment)
+        _accumulate(stats, model, features, plain, sort, None, workers)
+        del features, plain, sort  # before the next shard comes
     transforms, _ = estimate_fmllr(stats, workers=workers)
     return [run(shard, model.gmm, transforms) for shard in shards], transforms
 
 
-@one_blas_thread
 def adapt(
     model: GmmModel,
     lang: Lang,
@@ -109,22 +110,45 @@ def adapt(
     """fMLLR of each speaker on an alignment; silence does not count.
 
     Args:
+        plain, current: as of `adapt_to_frames`.
+    """
+    sort = _spoken_frames(model, lang, transition_ids)
+    return adapt_to_frames(model, features, plain, sort, current, workers)
+
+
+@one_blas_thread
+def adapt_to_frames(
+    model: GmmModel,
+    features: FeatureSet,
+    plain: NDArray[np.float32],
+    sort: FrameSort,
+    current: SpeakerTransforms | None = None,
+    workers: Workers = SERIAL,
+) -> dict[str, NDArray[np.float64]]:
+    """fMLLR of each speaker on the frames that count, by pdf.
+
+    Args:
         plain: (sum T, D) after the model's transform.
         current: transforms so far, whose adapted features give the posteriors; without them the
             speaker-independent mixtures do.
     """
     stats = FmllrStatistics()
-    _accumulate(stats, model, lang, features, plain, transition_ids, current, workers)
+    _accumulate(stats, model, features, plain, sort, current, workers)
     return estimate_fmllr(stats, workers=workers)[0]
+
+
+def _spoken_frames(model: GmmModel, lang: Lang, transition_ids: NDArray[np.int32]) -> FrameSort:
+    """Aligned frames by pdf, without silence."""
+    silence = model.hmm.pdfs_of(lang.silence_phone_ids())
+    return sort_frames(model.hmm, transition_ids, silence)
 
 
 def _accumulate(
     stats: FmllrStatistics,
     model: GmmModel,
-    lang: Lang,
     features: FeatureSet,
     plain: NDArray[np.float32],
-    transition_ids: NDArray[np.int32],
+    sort: FrameSort,
     current: SpeakerTransforms | None,
     workers: Workers,
 ) -> None:
@@ -140,6 +164,6 @@ def _accumulate(
         plain,
         features.offsets,
         features.speakers,
-        sort_frames(model.hmm, transition_ids, model.hmm.pdfs_of(lang.silence_phone_ids())),
+        sort,
         workers,
     )

@@ -9,26 +9,21 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.align.forced import adapt_to_frames
 from pipeline.features.feature_set import FeatureSet
-from pipeline.gmm.fmllr import FmllrStatistics, estimate_fmllr
 from pipeline.gmm.model import GmmModel
 from pipeline.gmm.statistics import FrameSort
 from pipeline.gmm.transform import apply_fmllr
-from pipeline.gmm.workers import SERIAL, Workers, one_blas_thread
 
 
 class CopyAdaptation:
     """Turns the cepstra of copies into a rung's adapted features."""
 
-    def __init__(
-        self, model: GmmModel, silence_pdfs: NDArray[np.int32], workers: Workers = SERIAL
-    ) -> None:
+    def __init__(self, model: GmmModel, silence_pdfs: NDArray[np.int32]) -> None:
         """`model` is an adapted rung; `silence_pdfs` do not count in the estimate."""
         self._model = model
         self._silence_pdfs = silence_pdfs
-        self._workers = workers
 
-    @one_blas_thread
     def __call__(self, features: FeatureSet, pdfs: NDArray[np.int64]) -> FeatureSet:
         """The same utterances with (sum_T, D) adapted frames.
 
@@ -43,18 +38,8 @@ class CopyAdaptation:
         model = self._model
         plain = model.transform.apply(features.frames, features.offsets)
         spoken = np.where(np.isin(pdfs, self._silence_pdfs), -1, pdfs).astype(np.int32)
-        stats = FmllrStatistics()
-        stats.accumulate(
-            model.first_pass,
-            model.gmm,
-            plain,
-            plain,
-            features.offsets,
-            features.speakers,
-            FrameSort.by_pdf(spoken, model.hmm.num_pdfs),
-            self._workers,
-        )
-        transforms, _ = estimate_fmllr(stats, workers=self._workers)
+        sort = FrameSort.by_pdf(spoken, model.hmm.num_pdfs)
+        transforms = adapt_to_frames(model, features, plain, sort)
         return features.with_frames(
             apply_fmllr(plain, features.offsets, features.speakers, transforms)
         )
