@@ -175,11 +175,6 @@ class NnetOptions(NetworkOptions):
         given = [name for name in self.VARIANTS if getattr(self, name) is not None]
         if len(given) > 1:
             raise ValueError(f"'{given[0]}' and '{given[1]}': one at a time; make two networks")
-        if self.distill is not None and self.model.frame_subsampling > 1:
-            raise ValueError(
-                "'distill': the teacher's posteriors are of every frame; "
-                "'model.frame_subsampling' must be 1"
-            )
         if self.prune is not None and self.training.early_stopping_epochs is not None:
             raise ValueError(
                 "'training.early_stopping_epochs': the first epochs, not yet pruned, would win"

@@ -50,8 +50,11 @@ def check_source(
                 f"{key}: {source} reads other features; give it the same "
                 "'features' and 'model.norm_vars'"
             )
-        if first.model.frame_subsampling > 1:
-            raise ValueError(f"{key}: {source} has 'model.frame_subsampling'; it must be 1")
+        if first.model.frame_subsampling not in (1, net.model.frame_subsampling):
+            raise ValueError(
+                f"{key}: {source} has 'model.frame_subsampling' "
+                f"{first.model.frame_subsampling}; it must be 1 or the same in both"
+            )
     elif (net.model, net.features) != (smaller_model(net, first.model), first.features):
         raise ValueError(f"{key}: model and features are those of {source}; leave them out")
     if config.rung_of(name) != config.rung_of(source):

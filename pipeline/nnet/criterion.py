@@ -20,8 +20,10 @@ class Criterion(Protocol):
     def prepare(self, features: FeatureSet, device: torch.device) -> None:
         """See the utterances to be trained on, perturbed copies included, before the first step."""
 
-    def loss(self, model: AcousticModel, batch: Batch, utterance_ids: list[str]) -> Tensor:
-        """Mean loss (nats) of a batch's frames."""
+    def loss(
+        self, model: AcousticModel, batch: Batch, utterance_ids: list[str], epoch: int
+    ) -> Tensor:
+        """Mean loss (nats) of a batch's frames; the epoch says which, with frame subsampling."""
 
     def evaluate(
         self, model: AcousticModel, store: FrameStore, utterance_ids: list[str]

@@ -135,7 +135,8 @@ class Trainer:
         if weight == 0:  # of several processes this one has nothing to do, but takes part
             return model(batch.features, batch.lengths).sum() * 0.0
         if self.criterion is not None:
-            return self.criterion.loss(model, batch, utterance_ids) * weight
+            epoch = self.sampler.epoch
+            return self.criterion.loss(model, batch, utterance_ids, epoch) * weight
         smoothing, tau = self.settings.label_smoothing, self.options.clipping.loss_tau
         return batch_loss(model, batch, smoothing, self.sampler.epoch, tau) * weight
 

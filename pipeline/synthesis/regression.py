@@ -40,7 +40,9 @@ class Regression:
         targets = torch.cat([self._targets[name] for name in utterance_ids])
         return outputs, targets.to(outputs.device)
 
-    def loss(self, model: AcousticModel, batch: Batch, utterance_ids: Sequence[str]) -> Tensor:
+    def loss(
+        self, model: AcousticModel, batch: Batch, utterance_ids: Sequence[str], epoch: int = 0
+    ) -> Tensor:
         """Mean over the frames: half the squared error, a mean over the values, and voicing's."""
         outputs, targets = self._outputs(model, batch, utterance_ids)
         voicing = functional.binary_cross_entropy_with_logits(

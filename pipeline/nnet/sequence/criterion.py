@@ -63,7 +63,9 @@ class SequenceCriterion:
             self._chains[phones] = expand(self._ngram.chain(phones), self._hmm, self._log_probs)
         return self._chains[phones]
 
-    def loss(self, model: AcousticModel, batch: Batch, utterance_ids: Sequence[str]) -> Tensor:
+    def loss(
+        self, model: AcousticModel, batch: Batch, utterance_ids: Sequence[str], epoch: int = 0
+    ) -> Tensor:
         """Mean loss (nats) of a batch's frames, cross-entropy included."""
         sequence, cross_entropy, _ = self._losses(model, batch, utterance_ids)
         return sequence + self.options.cross_entropy_scale * cross_entropy
