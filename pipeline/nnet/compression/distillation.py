@@ -60,9 +60,7 @@ class Distillation:
         """
         factor = teacher.options.frame_subsampling
         if factor not in (1, options.model.frame_subsampling):
-            raise UserError(
-                f"distill: the teacher has frame_subsampling {factor}; the student too, or 1"
-            )
+            raise UserError(f"distill: the teacher has frame_subsampling {factor}; the student not")
         if teacher.options.norm_vars != options.model.norm_vars:
             raise UserError("distill: teacher and student differ in norm_vars")
         self.distill = distill
