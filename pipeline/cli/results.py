@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import subprocess
@@ -95,7 +96,19 @@ def report(
         raise typer.Exit(status)
     show_results(config)
     if publish:
-        written = (root / "report" / "RESULTS.md").read_text(encoding="utf-8")
         target = REPOSITORY / "recipes" / config.recipe / "RESULTS.md"
-        write_text(target, written)
+        with mistakes_as_lines():
+            write_text(target, _to_publish(root, recipe, changes or []))
         typer.echo(f"published: {shown(target)}")
+
+
+def _to_publish(root: Path, recipe: str, changes: list[str]) -> str:
+    """RESULTS.md of a run that has been scored, with the options that it was made with."""
+    if not json.loads((root / "report" / "results.json").read_text(encoding="utf-8"))["wer"]:
+        raise ConfigError(
+            f"{root}: nothing of this configuration has been scored, so nothing is published; "
+            "give the --set options of the run, or run the recipe"
+        )
+    written = (root / "report" / "RESULTS.md").read_text(encoding="utf-8")
+    options = "".join(f" --set {shlex.quote(change)}" for change in changes)
+    return written.replace(f"`hybrid report {recipe} ", f"`hybrid report {recipe}{options} ", 1)

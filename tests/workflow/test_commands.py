@@ -201,6 +201,29 @@ def test_report_of_a_run_that_is_not_there(tmp_path: Path) -> None:
     assert "no run there" in line
 
 
+def test_published_is_what_was_scored_with_its_options(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = make_toy_run(tmp_path / "toy").root
+    monkeypatch.setattr("pipeline.cli.results.REPOSITORY", tmp_path)
+    monkeypatch.setattr("pipeline.cli.results.shown", str)
+    page = tmp_path / "recipes/demo/RESULTS.md"
+    page.parent.mkdir(parents=True)
+    options = ("--set", f"output={root}", "--set", "splits=[official, theo]")
+    status, _ = invoke("report", "demo", "--publish", *options)
+    assert status == 0
+    kept = page.read_text(encoding="utf-8")
+    assert (
+        f"`hybrid report demo --set output={root} --set 'splits=[official, theo]' --publish`"
+        in kept
+    )
+    others = ("--set", "models=[lstm]", "--set", "decode.decoders=[native]")
+    status, lines = invoke("report", "demo", "--publish", *options, *others)
+    assert status == 1
+    assert lines[-1].startswith(f"error: {root}: nothing of this configuration has been scored")
+    assert page.read_text(encoding="utf-8") == kept
+
+
 def test_report_of_an_unfinished_run(tmp_path: Path) -> None:
     toy = make_toy_run(tmp_path / "run")
     (toy.root / "theo/decode/lstm/loop/k2/wer.json").unlink()
