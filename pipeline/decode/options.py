@@ -56,11 +56,7 @@ class SearchOptions:
             for key in raw:
                 if key not in known:
                     raise UserError(f"{where}: {key}: unknown key; known are {', '.join(known)}")
-            values: dict[str, Any] = {
-                key: tuple(value) if isinstance(value, list) else value
-                for key, value in raw.items()
-            }
-            options = cls(**values)
+            options = cls(**{key: _value(key, value) for key, value in raw.items()})
             weights = (options.lm_weight, *options.lm_weights)
             for name, value in (("beam", options.beam), ("lattice_beam", options.lattice_beam)):
                 if not value > 0:
@@ -72,3 +68,11 @@ class SearchOptions:
                 f"{where}: cannot be read ({error}); give DecodeOptions as JSON"
             ) from None
         return options
+
+
+def _value(key: str, value: Any) -> Any:
+    """As the field has it: JSON has lists, and may write 6 for 6.0."""
+    if isinstance(value, list):
+        return tuple(_value(key, part) for part in value)
+    is_whole = isinstance(value, int) and key not in ("max_active", "num_shards")
+    return float(value) if is_whole else value

@@ -59,3 +59,15 @@ def test_scores_that_say_nothing(tool: Any) -> None:
     first, second = tool(concatenate([flat, small]), 2.0, 1.0, graph.words.name, 200)
     assert size(first) == first["num_frames"] == 60
     assert [second] == list(tool(small, 2.0, 1.0, graph.words.name))
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_a_beam_that_json_wrote_as_a_whole_number_is_halved(tool: Any) -> None:
+    options = SearchOptions.from_json('{"lattice_beam": 1, "lm_weight": 2, "lm_weights": [2]}')
+    assert {type(weight) for weight in (options.lm_weight, *options.lm_weights)} == {float}
+    arcs = [(0, 1, word, 0.0, 0) for word in range(3)]
+    graph = SearchGraph(from_tuples(arcs, {0: 0.0}), PDF_OF, NUM_PDFS, WORDS)
+    flat = [Utterance("flat", np.zeros((60, NUM_PDFS), np.float32))]
+    batch = NativeSearch(graph, options).decode(flat)
+    (found,) = tool(batch, options.lm_weight, options.lattice_beam, graph.words.name, 200)
+    assert size(found) == 60
