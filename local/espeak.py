@@ -217,5 +217,7 @@ def speaking_processes(
         raise UserError(
             "espeak-ng: its process died; reinstall espeakng_loader or use another corpus"
         ) from None
-    except (ImportError, RuntimeError, ValueError) as error:
+    except ValueError as error:
+        raise UserError(f"{error}; languages are its codes, as en-us, de or fr") from None
+    except (ImportError, RuntimeError) as error:
         raise UserError(f"espeak-ng: {error}; reinstall espeakng_loader") from None

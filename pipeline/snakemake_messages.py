@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 START = re.compile(r"(?:local)?rule (\w+):$")
@@ -40,6 +40,11 @@ class Job:
         unusual = [reason for reason in reasons if not reason.startswith(USUAL_REASONS)]
         # The rest of that sentence is all parameters at once; `hybrid why` says which.
         return "; ".join(OPTIONS if reason.startswith(PARAMS) else reason for reason in unusual)
+
+    def explain(self, causes: Mapping[str, str]) -> None:
+        """Put in place of Snakemake's reason what is known of this job, where options changed."""
+        if PARAMS in self.details.get("reason", "") and self.name in causes:
+            self.details["reason"] = causes[self.name]
 
     @property
     def log(self) -> str | None:

@@ -171,7 +171,7 @@ def test_a_mistake_is_one_line_that_names_its_key(
     with pytest.raises(ConfigError) as caught:
         load(tmp_path, changes)
     message = str(caught.value)
-    assert message.startswith(f"{tmp_path / 'config.yaml'}: {said}")
+    assert message.startswith(f"--set or --config, over {tmp_path / 'config.yaml'}: {said}")
     assert "\n" not in message
 
 

@@ -40,6 +40,9 @@ def find_run(name: str) -> tuple[Path, str | None]:
     place, _, model = name.partition(":")
     for folder in (Path(place), Path("exp") / place):
         if folder.is_dir() and any(folder.glob("*/decode")):
+            known = sorted({path.name for path in folder.glob("*/decode/*")})
+            if model and model not in known:
+                raise UserError(f"{name}: no model {model} there; decoded are {', '.join(known)}")
             return folder, model or None
     raise UserError(f"{place}: no run with scores there (nor in exp/{place}); run the recipe first")
 

@@ -58,6 +58,12 @@ def _pack(config: Config, model: str, split: str, grammar: str, output_dir: Path
     from pipeline.decode.model_directory import export_model  # loads numba: not for a mistake
 
     folder = Path(config.root, split)
+    graph = folder / "graph" / model / grammar / "HCLG.fst"
+    for made in (folder / model / "hmm.json", graph):
+        if not made.is_file():
+            raise ConfigError(
+                f"{made}: not made yet; first: hybrid run {config.recipe} --until graph"
+            )
     rung = None
     if model in config.nnet and config.nnet[model].features == "fmllr":
         rung = folder / config.rung_of(model)
@@ -65,7 +71,7 @@ def _pack(config: Config, model: str, split: str, grammar: str, output_dir: Path
     export_model(
         folder / model,
         Path(graph_lang(config, split)["lang"]).parent,
-        folder / "graph" / model / grammar / "HCLG.fst",
+        graph,
         config.features,
         config.decode,
         output_dir,

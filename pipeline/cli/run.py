@@ -6,11 +6,13 @@ import os
 import shlex
 import subprocess
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
 from pipeline.cli.arguments import Changes, Recipe, mistakes_as_lines, read_recipe
+from pipeline.cli.dag import read_jobs
 from pipeline.cli.running import executor_options, run_snakemake, snakemake_command
 from pipeline.config import Config
 from pipeline.workflow import program_environment
@@ -69,11 +71,19 @@ def run(
         command += executor_options(profile, jobs) + (["--dry-run"] if dry_run else [])
     typer.echo(f"$ {shlex.join(command)}")
     with mistakes_as_lines():
-        status = run_snakemake(command, config.root, dry_run, verbose)
+        causes = {} if verbose else _causes(config, tree)
+        status = run_snakemake(command, config.root, dry_run, verbose, causes)
     if status:
         raise typer.Exit(status)
     if not dry_run and last in (None, "report"):
         show_results(config)
+
+
+def _causes(config: Config, changes: dict[str, Any]) -> dict[str, str]:
+    """Job -> which options, files or code have changed, if the run has begun."""
+    if not Path(config.root).is_dir():
+        return {}
+    return {job.name: "; ".join(job.causes) for job in read_jobs(config, changes) if job.causes}
 
 
 def show_results(config: Config) -> None:

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,9 @@ import typer
 from pipeline.cli.clock import bring_back
 from pipeline.cli.locking import sole_run
 from pipeline.cli.progress import REASON_WIDTH, PlainLines, make_display
+from pipeline.cli.stopping import STOPPED, passing_on
 from pipeline.config import Config, ConfigError
+from pipeline.io.errors import UserError
 from pipeline.snakemake_messages import Failed, Finished, events
 from pipeline.workflow import (
     REPOSITORY,
@@ -162,32 +164,66 @@ def _kept(lines: Iterable[str], copies: list[str]) -> Iterator[str]:
         yield line
 
 
-def run_snakemake(command: list[str], root: str, dry_run: bool, verbose: bool) -> int:
+def check_root(root: str, make: bool) -> None:
+    """The folder of a run can be there.
+
+    Raises:
+        UserError: a part of its path is no folder, or cannot be made.
+    """
+    path = Path(root)
+    there = next(part for part in (path, *path.absolute().parents) if part.exists())
+    if not there.is_dir():
+        raise UserError(f"output {root}: {there} is no folder; choose another with --set output=")
+    try:
+        if make:
+            path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"output {root}: cannot be made ({error.strerror}); choose another folder with "
+            "--set output=, or mend its permissions"
+        ) from None
+
+
+def run_snakemake(
+    command: list[str],
+    root: str,
+    dry_run: bool,
+    verbose: bool,
+    causes: Mapping[str, str] | None = None,
+) -> int:
     """Run it, one line a job; return its exit status.
 
     Args:
         root: folder of the run, which no other run may write at the same time.
+        causes: job -> why it would run; in place of Snakemake's word that options have changed.
     Raises:
-        UserError: another run does.
+        UserError: another run does, or the folder cannot be there.
     """
+    check_root(root, make=not dry_run)
     if dry_run:
-        return _watch(command, {}, dry_run, verbose)
+        return _watch(command, {}, dry_run, verbose, causes or {})
     with sole_run(root, say=lambda text: typer.echo(text, err=True)) as variables:
         num_files = bring_back(Path(root))
         if num_files:
             typer.echo(
                 f"{num_files} files in {root} were from the future; now they are not", err=True
             )
-        return _watch(command, variables, dry_run, verbose)
+        return _watch(command, variables, dry_run, verbose, causes or {})
 
 
-def _watch(command: list[str], variables: dict[str, str], dry_run: bool, verbose: bool) -> int:
+def _watch(
+    command: list[str],
+    variables: dict[str, str],
+    dry_run: bool,
+    verbose: bool,
+    causes: Mapping[str, str],
+) -> int:
     words = [sys.executable, "-m", *command]
     environment = {**os.environ, **program_environment(os.environ, conda=False), **variables}
     if verbose:
         return subprocess.run(words, env=environment, check=False).returncode
     others: list[str] = []  # what Snakemake said that is about no job: shown if it fails
-    num_failed = num_jobs = 0
+    num_failed = num_jobs = num_done = 0
     with subprocess.Popen(
         words,
         stdout=subprocess.PIPE,
@@ -198,13 +234,17 @@ def _watch(command: list[str], variables: dict[str, str], dry_run: bool, verbose
         env={**environment, "PYTHONUNBUFFERED": "1"},
     ) as process:
         assert process.stdout is not None
-        with PlainLines() if dry_run else make_display() as display:
+        with passing_on(process) as asked, PlainLines() if dry_run else make_display() as display:
             for event in events(_kept(process.stdout, others)):
                 others.clear()
+                event.job.explain(causes)
+                if asked.to_stop:
+                    continue
                 if isinstance(event, Failed):
                     num_failed += 1
                     display.failed(event.job, why_failed(event.job.log))
                 elif isinstance(event, Finished):
+                    num_done += 1
                     display.finished(event)
                 elif not dry_run:
                     display.started(event.job)
@@ -212,8 +252,13 @@ def _watch(command: list[str], variables: dict[str, str], dry_run: bool, verbose
                     num_jobs += 1
                     reason = event.job.details.get("reason", "")
                     typer.echo(f"{event.job.name}: {textwrap.shorten(reason, REASON_WIDTH)}")
+    if asked.to_stop:
+        typer.echo("stopped; the same command goes on where it was", err=True)
+        return STOPPED
     if process.returncode and not num_failed:
         typer.echo(f"error: {why_stopped(others)}", err=True)
     elif dry_run:
         typer.echo(f"{num_jobs} jobs would run" if num_jobs else "nothing to be done")
+    elif not num_done and not num_failed:
+        typer.echo("nothing to be done")
     return process.returncode

@@ -21,6 +21,7 @@ def _first_error(error: ValidationError) -> str:
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
         message = "unknown key; compare with pipeline/config/"
+    message = message.replace("a valid tuple", "a list, as [a, b]")
     more = error.error_count() - 1
     return (f"{where}: " if where else "") + message + (f" (and {more} more)" if more else "")
 
@@ -95,4 +96,13 @@ def load_config(path: Path, changes: dict[str, Any] | None = None) -> Config:
     try:
         return Config.model_validate(merge(raw, changes or {}))
     except ValidationError as error:
-        raise ConfigError(f"{path}: {_first_error(error)}") from None
+        source = f"--set or --config, over {path}" if changes and _is_valid(raw) else f"{path}"
+        raise ConfigError(f"{source}: {_first_error(error)}") from None
+
+
+def _is_valid(raw: dict[str, Any]) -> bool:
+    try:
+        Config.model_validate(raw)
+    except ValidationError:
+        return False
+    return True

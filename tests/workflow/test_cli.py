@@ -98,7 +98,14 @@ def test_elsewhere_the_snakefile_is_named(tmp_path: Path, monkeypatch: pytest.Mo
         (["run", "demo", "--from", "lagn"], "stage lagn: unknown; the stages are data, features"),
         (["run", "demo", "--until", "x"], "stage x: unknown"),
         (["run", "demo", "--force", "x"], "stage x: unknown"),
-        (["run", "demo", "--set", "decode.baem=1"], "decode.baem: unknown key"),
+        (["run", "demo", "--set", "decode.baem=1"], "config.yaml: decode.baem: unknown key"),
+        (["run", "demo", "--set", "decode.baem=1"], "--set or --config, over "),
+        (["run", "demo", "--set", "splits=official"], "splits: Input should be a list, as [a, b]"),
+        (["run", "demo", "--set", "output=Makefile/x"], "Makefile is no folder; choose another"),
+        (["run", "demo", "-n", "--set", "output=Makefile"], "Makefile is no folder"),
+        (["run", "demo", "--set", "output=/proc/x"], "output /proc/x: cannot be made ("),
+        (["pack", "demo", "lstm", "x", "--set", "output=exp/none"], "--until graph"),
+        (["export", "recipes/demo", "--onnx", "x.onnx"], "recipes/demo: no network there"),
         (["run", "demo", "--set", "decode.beam=wide"], "decode.beam: "),
         (["stages", "nothing"], " demo, "),
     ],
@@ -106,7 +113,8 @@ def test_elsewhere_the_snakefile_is_named(tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_mistake_is_one_line(arguments: list[str], said: str) -> None:
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 1
-    (line,) = result.output.splitlines()
+    *before, line = result.output.splitlines()
+    assert all(other.startswith("$ snakemake") for other in before)
     assert line.startswith("error: ")
     assert said in line
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -69,13 +70,25 @@ def test_compare_as_a_command(run: Path) -> None:
 
 @pytest.mark.parametrize(
     ("names", "said"),
-    [(("nowhere", "nowhere"), "nowhere: no run"), (("{run}:x", "{run}"), "name the models")],
+    [
+        (("nowhere", "nowhere"), "nowhere: no run"),
+        (("{run}", "{run}:x"), ":x: no model x there; decoded are lstm, mono"),
+    ],
 )
 def test_compare_says_what_is_missing(run: Path, names: tuple[str, str], said: str) -> None:
     status, (line,) = invoke("compare", *(name.format(run=run) for name in names))
     assert status == 1
     assert line.startswith("error: ")
     assert said in line
+
+
+def test_compare_of_runs_with_nothing_in_common(run: Path, tmp_path: Path) -> None:
+    for split in ("official", "theo"):
+        shutil.copytree(run / split, tmp_path / split / split)
+    status, (line,) = invoke("compare", str(tmp_path / "official"), str(tmp_path / "theo"))
+    assert status == 1
+    assert "no test set that both have scored" in line
+    assert "name the models" in line
 
 
 def test_a_damaged_score_is_named(tmp_path: Path) -> None:

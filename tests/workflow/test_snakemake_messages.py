@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import count
 
-from pipeline.snakemake_messages import Failed, Finished, Started, events
+from pipeline.snakemake_messages import Failed, Finished, Job, Started, events
 
 OUTPUT = """\
 Using workflow specific profile profiles/default for setting default command line arguments.
@@ -99,3 +99,14 @@ def test_a_job_is_told_of_before_snakemake_says_more() -> None:
 
     found = events(so_far())
     assert [event.job.rule for event in (next(found), next(found))] == ["prepare_data", "train_gmm"]
+
+
+def test_the_options_that_changed_are_said_where_they_are_known() -> None:
+    params = "Params have changed since last execution: Union of exclusive params before and now"
+    job = Job("prepare_lang", {"reason": params})
+    assert job.unusual_reason == "Options or code have changed since last execution"
+    job.explain({"prepare_lang": "silence_probability: 0.5 -> 0.4", "align": "other"})
+    assert job.unusual_reason == "silence_probability: 0.5 -> 0.4"
+    first = Job("align", {"reason": "Missing output files: a"})
+    first.explain({"align": "other"})
+    assert first.unusual_reason == ""
