@@ -177,7 +177,7 @@ def test_a_recipes_model_is_packed(made: Path, tmp_path: Path) -> None:
         (["nothing"], "MODEL nothing: unknown; there are mono, "),
         (["mono", "--split", "x"], "--split x: unknown; there are official, theo"),
         (["mono", "--grammar", "x"], "--grammar x: unknown; there are g1, loop"),
-        (["mono", "--grammar", "g1"], "HCLG.fst: not made yet; first: hybrid run fsdd --until graph"),
+        (["mono", "--grammar", "g1"], "HCLG.fst: not made yet; first: hybrid run fsdd"),
     ):
         model, *more = wrong
         arguments = ["pack", "fsdd", model, str(tmp_path / "x"), "--set", f"output={root}", *more]
