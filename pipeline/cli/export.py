@@ -24,10 +24,6 @@ def export(
     with mistakes_as_lines():
         if onnx.suffix != ".onnx":
             raise UserError(f"--onnx {onnx}: the name must end in .onnx")
-        if not (model / "model.json").is_file():
-            raise UserError(
-                f"{model}: no network there (model.json); give exp/RECIPE/SPLIT/NETWORK"
-            )
         from pipeline.nnet.model_files import load_model
         from pipeline.nnet.onnx_export import export_onnx
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Sequence
 
 import typer
 
+from pipeline.cli.stopping import run_to_end
 from pipeline.workflow import program_environment
 
 
@@ -20,6 +20,6 @@ def run_program(name: str, arguments: Sequence[str]) -> None:
     """
     environment = {**os.environ, **program_environment(os.environ, conda=False)}
     words = [sys.executable, "-m", f"pipeline.bin.{name}", *arguments]
-    status = subprocess.run(words, env=environment, check=False).returncode
+    status = run_to_end(words, environment)
     if status:
         raise typer.Exit(status)

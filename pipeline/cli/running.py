@@ -17,7 +17,7 @@ import typer
 from pipeline.cli.clock import bring_back
 from pipeline.cli.locking import sole_run
 from pipeline.cli.progress import REASON_WIDTH, PlainLines, make_display
-from pipeline.cli.stopping import STOPPED, passing_on
+from pipeline.cli.stopping import STOPPED, passing_on, run_to_end
 from pipeline.config import Config, ConfigError
 from pipeline.io.errors import UserError
 from pipeline.snakemake_messages import Failed, Finished, events
@@ -221,7 +221,7 @@ def _watch(
     words = [sys.executable, "-m", *command]
     environment = {**os.environ, **program_environment(os.environ, conda=False), **variables}
     if verbose:
-        return subprocess.run(words, env=environment, check=False).returncode
+        return run_to_end(words, environment)
     others: list[str] = []  # what Snakemake said that is about no job: shown if it fails
     num_failed = num_jobs = num_done = 0
     with subprocess.Popen(

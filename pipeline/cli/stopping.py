@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
@@ -57,3 +57,9 @@ def passing_on(process: subprocess.Popen[str]) -> Iterator[Asked]:
         yield asked
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def run_to_end(words: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Exit status of a command that a SIGTERM to this process ends, with all it has started."""
+    with subprocess.Popen(words, env=environment, text=True) as process, passing_on(process):
+        return process.wait()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +10,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.arguments import mistakes_as_lines
+from pipeline.cli.stopping import run_to_end
 from pipeline.cli.tables import echo_table
 from pipeline.io.errors import UserError
 from pipeline.io.quantities import duration
@@ -51,7 +51,7 @@ def study(
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(folder / "Snakefile")]
     command += ["--cores", str(jobs or "all"), "--config", *settings]
     environment = {**os.environ, **program_environment(os.environ, conda=False)}
-    status = subprocess.run(command, env=environment, check=False).returncode
+    status = run_to_end(command, environment)
     if status:
         raise typer.Exit(status)
     page = Path("exp", name, "small") if small else folder

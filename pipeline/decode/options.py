@@ -56,7 +56,8 @@ class SearchOptions:
             for key in raw:
                 if key not in known:
                     raise UserError(f"{where}: {key}: unknown key; known are {', '.join(known)}")
-            options = cls(**{key: _value(key, value) for key, value in raw.items()})
+            whole = {field.name for field in fields(cls) if field.type == "int"}
+            options = cls(**{key: _value(value, key in whole) for key, value in raw.items()})
             weights = (options.lm_weight, *options.lm_weights)
             for name, value in (("beam", options.beam), ("lattice_beam", options.lattice_beam)):
                 if not value > 0:
@@ -70,9 +71,8 @@ class SearchOptions:
         return options
 
 
-def _value(key: str, value: Any) -> Any:
+def _value(value: Any, is_whole: bool) -> Any:
     """As the field has it: JSON has lists, and may write 6 for 6.0."""
     if isinstance(value, list):
-        return tuple(_value(key, part) for part in value)
-    is_whole = isinstance(value, int) and key not in ("max_active", "num_shards")
-    return float(value) if is_whole else value
+        return tuple(_value(part, is_whole) for part in value)
+    return float(value) if isinstance(value, int) and not is_whole else value

@@ -70,9 +70,14 @@ def load_model(directory: Path) -> HybridModel:
     """Read a network written by `save_model`.
 
     Raises:
-        UserError: a file is damaged, of another version, or the two do not belong together.
+        UserError: a file is not there, damaged, of another version, or the two do not belong
+            together.
     """
     path = directory / "model.json"
+    if not path.is_file():
+        raise UserError(
+            f"{directory}: no network there (model.json); give exp/RECIPE/SPLIT/NETWORK"
+        )
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         check_format(data, FORMAT, path, "retrain")

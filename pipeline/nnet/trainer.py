@@ -134,11 +134,11 @@ class Trainer:
         model: AcousticModel = self.model
         if weight == 0:  # of several processes this one has nothing to do, but takes part
             return model(batch.features, batch.lengths).sum() * 0.0
+        epoch = self.sampler.epoch
         if self.criterion is not None:
-            epoch = self.sampler.epoch
             return self.criterion.loss(model, batch, utterance_ids, epoch) * weight
         smoothing, tau = self.settings.label_smoothing, self.options.clipping.loss_tau
-        return batch_loss(model, batch, smoothing, self.sampler.epoch, tau) * weight
+        return batch_loss(model, batch, smoothing, epoch, tau) * weight
 
     @property
     def is_done(self) -> bool:

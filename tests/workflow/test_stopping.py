@@ -9,12 +9,14 @@ import time
 from pathlib import Path
 
 import psutil
+import pytest
 
 WATCH = """
 import sys
 from pipeline.cli.running import run_snakemake
 command = ["tests.workflow.parent_of_sleeper", sys.argv[1]]
-sys.exit(run_snakemake(command, sys.argv[2], dry_run=False, verbose=False))
+verbose = sys.argv[3] == "verbose"
+sys.exit(run_snakemake(command, sys.argv[2], dry_run=False, verbose=verbose))
 """
 
 
@@ -26,9 +28,10 @@ def lives(process: psutil.Process) -> bool:
         return False
 
 
-def test_sigterm_ends_snakemake_and_its_jobs(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", ["lines", "verbose"])
+def test_sigterm_ends_snakemake_and_its_jobs(how: str, tmp_path: Path) -> None:
     pids = tmp_path / "pids"
-    words = [sys.executable, "-c", WATCH, str(pids), str(tmp_path / "run")]
+    words = [sys.executable, "-c", WATCH, str(pids), str(tmp_path / "run"), how]
     with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as run:
         while not pids.is_file():
             assert run.poll() is None
@@ -37,6 +40,9 @@ def test_sigterm_ends_snakemake_and_its_jobs(tmp_path: Path) -> None:
         assert len(started) == 2
         run.send_signal(signal.SIGTERM)
         _, said = run.communicate(timeout=60)
-    assert run.returncode == 128 + signal.SIGTERM
-    assert said == "stopped; the same command goes on where it was\n"
+    if how == "lines":
+        assert run.returncode == 128 + signal.SIGTERM
+        assert said == "stopped; the same command goes on where it was\n"
+    else:
+        assert run.returncode != 0
     assert not any(lives(process) for process in started)
