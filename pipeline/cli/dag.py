@@ -14,11 +14,12 @@ from typing import Any
 
 from pipeline.cli.job_state import JobState
 from pipeline.cli.kept_jobs import KeptJobs
+from pipeline.cli.missing_inputs import explain_missing_inputs
 from pipeline.cli.running import snakemake_settings
 from pipeline.code_digest import changed_modules
 from pipeline.config import Config
 from pipeline.io.errors import UserError, one_line
-from pipeline.workflow import REPOSITORY
+from pipeline.workflow import REPOSITORY, known_recipes
 
 MAX_CHECKSUM_SIZE = 1_000_000_000  # bytes; as in profiles/default
 NUM_NAMED = 3  # files or options that a reason names; the rest is counted
@@ -69,7 +70,7 @@ def _no_garbage_collection() -> Iterator[None]:
 def _ask(config: Config, changes: dict[str, Any], rerun: Sequence[str]) -> list[JobState]:
     # Half a second of imports that no other command needs.
     from snakemake.api import SnakemakeApi
-    from snakemake.exceptions import WorkflowError
+    from snakemake.exceptions import RuleException, WorkflowError
     from snakemake.settings.enums import Quietness
     from snakemake.settings.types import (
         ConfigSettings,
@@ -103,8 +104,9 @@ def _ask(config: Config, changes: dict[str, Any], rerun: Sequence[str]) -> list[
             workflow._prepare_dag(forceall=False, ignore_incomplete=False, lock_warn_only=True)
             workflow._build_dag()
             return _states(workflow)
-    except WorkflowError as error:
-        raise UserError(one_line(error)) from None
+    except (RuleException, WorkflowError) as error:
+        known = explain_missing_inputs(str(error), known_recipes())
+        raise UserError(known or one_line(error)) from None
 
 
 def _as_snakemake_reads(config: Config, changes: dict[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import typer
 
 from pipeline.cli.clock import bring_back
 from pipeline.cli.locking import sole_run
+from pipeline.cli.missing_inputs import explain_missing_inputs
 from pipeline.cli.progress import REASON_WIDTH, PlainLines, make_display
 from pipeline.cli.stopping import STOPPED, passing_on, run_to_end
 from pipeline.config import Config, ConfigError
@@ -23,6 +24,7 @@ from pipeline.io.errors import UserError
 from pipeline.snakemake_messages import Failed, Finished, events
 from pipeline.workflow import (
     REPOSITORY,
+    known_recipes,
     program_environment,
     shown,
     stage_files,
@@ -155,6 +157,9 @@ def why_stopped(lines: Sequence[str]) -> str:
     for sign, meaning in KNOWN_ENDS.items():
         if sign in text:
             return meaning
+    missing = explain_missing_inputs(text, known_recipes())
+    if missing is not None:
+        return missing
     return text.strip()[-MAX_SAID:] or "Snakemake ended without a word; run again with --verbose"
 
 

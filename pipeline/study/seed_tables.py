@@ -32,9 +32,12 @@ class NetworkRow:
 
 
 def counterpart(config: Config, name: str) -> str | None:
-    """What a network is compared with: what it was made from; for a student, the same alone."""
+    """What a network is compared with: what it was made from.
+
+    One that was distilled, or carried here from another corpus: the same, trained alone.
+    """
     options = config.nnet[name]
-    if options.distill is None:
+    if options.distill is None and options.transfer is None:
         return options.source
     for other, candidate in config.nnet.items():
         same = (candidate.model, candidate.clipping, candidate.augment, candidate.training) == (

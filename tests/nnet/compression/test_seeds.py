@@ -94,6 +94,9 @@ def test_what_each_is_compared_with() -> None:
     assert counterpart(CONFIG, "distilled_no_clipping") == "student_no_clipping"
     assert counterpart(CONFIG, "teacher_pruned80") == "teacher"
     assert counterpart(CONFIG, "teacher") is None
+    carried = load_recipe({"recipe": "transfer"})
+    assert counterpart(carried, "transferred") == "alone"
+    assert counterpart(carried, "transferred_no_clipping") == "alone_no_clipping"
 
 
 def test_the_program_and_its_mistakes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
