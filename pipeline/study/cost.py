@@ -16,7 +16,7 @@ from pipeline.io.atomic import write_json
 from pipeline.nnet.train import train
 from pipeline.study.design import Study
 from pipeline.study.inputs import Inputs
-from pipeline.study.tables import SIGNIFICANT, Difference, Mean, holm, label, paired
+from pipeline.study.tables import SIGNIFICANT, Difference, Mean, holm, label, p_text, paired
 
 FIRST_STEPS = 3  # of each training: not counted
 REFERENCE = "none"
@@ -76,8 +76,8 @@ def _interval(mean: Mean, form: str) -> str:
     return f"{mean.mean:{form}} [{mean.low:{form}}, {mean.high:{form}}]"
 
 
-def cost_lines(costs: Costs) -> list[str]:
-    """Markdown: two sentences and a table."""
+def cost_lines(costs: Costs, inputs: str) -> list[str]:
+    """Markdown: two sentences and a table; `inputs` is what the steps were of."""
     base = Mean.of(costs.milliseconds[REFERENCE])
     others: dict[str, Difference] = {
         name: paired(values, costs.milliseconds[REFERENCE])
@@ -97,7 +97,8 @@ def cost_lines(costs: Costs) -> list[str]:
         f"{base.mean:.1f} ms.",
         "",
         f"`cost`: all methods in turn in one process on one thread, {base.count} rounds, each "
-        f"value the median of {costs.steps} steps of the base network. Made on {costs.machine}.",
+        f"value the median of {costs.steps} steps of the base network on `{inputs}`. Made on "
+        f"{costs.machine}.",
         "",
         f"| clipping | CPU ms a step | ms − {REFERENCE}, paired | share |",
         "| --- | --- | --- | --- |",
@@ -106,7 +107,7 @@ def cost_lines(costs: Costs) -> list[str]:
     for name, difference in others.items():
         lines.append(
             f"| {name} | {_interval(Mean.of(costs.milliseconds[name]), '.2f')} "
-            f"| {_interval(difference.mean, '+.2f')}, p {difference.p_value:.3f} "
+            f"| {_interval(difference.mean, '+.2f')}, p {p_text(difference.p_value)} "
             f"| {shares[name]:+.0%} |"
         )
     return [*lines, ""]

@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
@@ -25,12 +25,24 @@ class Cell(Options):
     network: dict[str, Any]  # NetworkOptions: model, training, clipping, augment
     label_noise: Share = 0.0  # of the segments of the training alignment, with another pdf-id
     int8: bool = False  # also score the network with 8-bit weights
+    # The shape of a larger network, trained first with all else the same, clipping too, whose
+    # posteriors the network learns beside the alignment. Left out of the cells that have none.
+    teacher: dict[str, Any] | None = Field(default=None, exclude_if=lambda asked: asked is None)
     seed: int = 1
 
     @property
     def options(self) -> NnetOptions:
         """The network's options, validated."""
-        return NnetOptions.model_validate({"alignment": "given", **self.network})
+        distill = {} if self.teacher is None else {"distill": {"teacher": "teacher"}}
+        return NnetOptions.model_validate({"alignment": "given", **self.network, **distill})
+
+    @property
+    def teacher_options(self) -> NnetOptions | None:
+        """Those of the teacher."""
+        if self.teacher is None:
+            return None
+        network = {**self.network, "model": self.teacher}
+        return NnetOptions.model_validate({"alignment": "given", **network})
 
     @property
     def run_id(self) -> str:
@@ -48,6 +60,11 @@ class Question(Options):
     grid: dict[str, list[Any]]
     # The value that others are paired with: path -> value; of several paths all must agree.
     against: dict[str, Any] = Field(default_factory=dict)
+    # How it is answered (answers.py). differences: of WER from `against`; rates: which learning
+    # rates are usable with each method; families: means over each method's thresholds; levels:
+    # whether differences depend on the grid's first path; int8: what 8-bit weights cost more than
+    # with `against`; tails: whether gradients are heavier-tailed along the grid's first path.
+    answer: Literal["differences", "rates", "families", "levels", "int8", "tails"] = "differences"
     seeds: int | None = None
     base: dict[str, Any] = Field(default_factory=dict)  # changes of the study's base
 
@@ -102,7 +119,7 @@ class Study(Options):
             for seed in range(1, seeds + 1):
                 try:
                     cell = Cell.model_validate({**changed, "seed": seed})
-                    cell.options  # noqa: B018 - validates
+                    cell.options, cell.teacher_options  # noqa: B018 - validates
                 except ValidationError as error:
                     first = error.errors()[0]
                     where = ".".join(map(str, first["loc"]))

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from pipeline.io.atomic import write_text
+from pipeline.study.answers import answer
 from pipeline.study.cost import Costs, cost_lines
 from pipeline.study.design import Study
 from pipeline.study.figures import draw_all
 from pipeline.study.results import QUANTILES, Runs
 from pipeline.study.tables import (
-    SIGNIFICANT,
     Difference,
     Mean,
     Row,
     Table,
     clear_of_chance,
-    holm,
-    in_order,
     label,
+    p_text,
+    searched_grammars,
     tabulate,
+    weakest,
 )
 
 FIGURES_OF = {
@@ -49,41 +49,16 @@ def _difference(difference: Difference | None, digits: int = 2) -> str:
         return "–"
     mean = difference.mean
     interval = "" if math.isnan(mean.low) else f" [{mean.low:+.{digits}f}, {mean.high:+.{digits}f}]"
-    return f"{mean.mean:+.{digits}f}{interval}, p {difference.p_value:.3f}"
-
-
-def _name(table: Table, row: Row) -> str:
-    return ", ".join(label(value) for value in row.values)
-
-
-def _grammars(table: Table, strong_to_weak: Sequence[str]) -> list[str]:
-    """Those that the table's trainings were decoded with, from strong to weak."""
-    return in_order((g for row in table.rows for g in row.wer), strong_to_weak)
-
-
-def _weakest(row: Row, grammars: Sequence[str]) -> str | None:
-    """The weakest grammar that the row's trainings were decoded with: inputs have their own."""
-    own = [grammar for grammar in grammars if grammar in row.wer]
-    return own[-1] if own else None
-
-
-def _compared(table: Table, grammars: Sequence[str]) -> list[tuple[Row, Difference]]:
-    """Rows that were compared with the reference, with the weakest of some grammars."""
-    found: list[tuple[Row, Difference]] = []
-    for row in table.rows:
-        grammar = _weakest(row, grammars)
-        if grammar is not None and grammar in row.against:
-            found.append((row, row.against[grammar]))
-    return found
+    return f"{mean.mean:+.{digits}f}{interval}, p {p_text(difference.p_value)}"
 
 
 def _table(table: Table, strong_to_weak: Sequence[str]) -> list[str]:
     """Markdown."""
-    grammars = _grammars(table, strong_to_weak)
+    grammars = searched_grammars(table, strong_to_weak)
     keys = [path.rpartition(".")[2].replace("_", " ") for path in table.paths]
     has_int8 = any(row.int8 for row in table.rows)
-    weakest = {_weakest(row, grammars) for row in table.rows} - {None}
-    main = str(*weakest) if len(weakest) == 1 else "(last grammar)"
+    told = {weakest(row, grammars) for row in table.rows} - {None}
+    main = str(*told) if len(told) == 1 else "(last grammar)"
     head = [
         *keys,
         "runs",
@@ -100,7 +75,7 @@ def _table(table: Table, strong_to_weak: Sequence[str]) -> list[str]:
     for row in table.rows:
         if not row.runs:
             continue
-        own = _weakest(row, grammars) or ""
+        own = weakest(row, grammars) or ""
         cells = [
             *(label(value) for value in row.values),
             str(len(row.runs)),
@@ -127,72 +102,8 @@ def _norms(row: Row) -> str:
     return f"{np.median(median):.3g}, ×{np.median(high / median):.1f}"
 
 
-def _answer(table: Table, grammars: Sequence[str]) -> str:
-    """Two sentences from the figures: what differs beyond chance, and by how much."""
-    if not table.found:
-        return "Not run."
-    rows = _compared(table, grammars)
-    counts = clear_of_chance([difference.p_value for _, difference in rows])
-    clear = [
-        (row, difference.mean.mean)
-        for (row, difference), counted in zip(rows, counts, strict=True)
-        if counted
-    ]
-    tests = f"{len(rows)} paired comparisons, Holm-adjusted at {SIGNIFICANT:g}"
-    if not rows:
-        first = "There are too few runs to compare."
-    elif not clear:
-        largest, difference = max(rows, key=lambda pair: abs(pair[1].mean.mean))
-        size = difference.mean.mean
-        first = (
-            f"No difference of WER was found that chance does not explain ({tests}); the largest "
-            f"mean difference is {size:+.2f} ({_name(table, largest)})"
-            f"{_before_adjusting([found for _, found in rows])}, and differences up to the ends of "
-            "the intervals are not ruled out."
-        )
-    else:
-        better = [(row, gain) for row, gain in clear if gain < 0]
-        worse = [(row, gain) for row, gain in clear if gain > 0]
-        parts = []
-        for kind, found in (("lower", better), ("higher", worse)):
-            if found:
-                found.sort(key=lambda pair: -abs(pair[1]))
-                named = "; ".join(f"{_name(table, row)}: {gain:+.2f}" for row, gain in found[:4])
-                more = f" and {len(found) - 4} more" if len(found) > 4 else ""
-                parts.append(f"{kind} WER in {len(found)} of {len(rows)} ({named}{more})")
-        first = f"Yes, beyond chance ({tests}): {', and '.join(parts)}."
-    return f"{first} {_second(table)}"
-
-
-def _before_adjusting(differences: list[Difference]) -> str:
-    """How many differences would count if only one had been asked for."""
-    single = [difference for difference in differences if difference.p_value < SIGNIFICANT]
-    if not single:
-        return ""
-    higher = sum(difference.mean.mean > 0 for difference in single)
-    return (
-        f"; taken alone, {len(single)} of them have p below {SIGNIFICANT:g} ({higher} with higher "
-        f"WER, {len(single) - higher} with lower), too many questions for so few seeds"
-    )
-
-
-def _second(table: Table) -> str:
-    """The second sentence: losses, divergence."""
-    diverged = Counter[str]()
-    for row in table.rows:
-        for value in (v for v in row.values if isinstance(v, dict) and "method" in v):
-            diverged[label(value)] += row.diverged
-    lost = [f"{name} {count}" for name, count in diverged.items() if count]
-    losses = [row for row in table.rows if row.loss_against is not None]
-    adjusted = holm([row.loss_against.p_value for row in losses if row.loss_against])
-    clear = [
-        row.loss_against.mean.mean
-        for row, p in zip(losses, adjusted, strict=True)
-        if p < SIGNIFICANT and row.loss_against is not None
-    ]
-    lower, higher = sum(gain < 0 for gain in clear), sum(gain > 0 for gain in clear)
-    said = f"Held-out cross-entropy is clearly lower in {lower} and higher in {higher} of them; "
-    return said + (f"trainings that diverged: {', '.join(lost)}." if lost else "none diverged.")
+def _with_skips(runs: Runs) -> int:
+    return sum(any(epoch["skipped"] for epoch in run["epochs"]) for run in runs.values())
 
 
 def write_page(
@@ -207,7 +118,7 @@ def write_page(
         command: that made the page, for its reader.
     """
     tables = tabulate(study, runs)
-    main = _grammars(tables[0], study.grammars)[-1]
+    main = searched_grammars(tables[0], study.grammars)[-1]
     figures = draw_all(tables, main, folder)
     seconds = sum(run.get("train_cpu_seconds", 0.0) for run in runs.values())
     planned = len({cell.run_id for name in study.questions for cell in study.cells(name)})
@@ -225,7 +136,10 @@ def write_page(
         "seeds, not of other speakers. A training diverged if it ended with fewer held-out "
         "frames right than naming the most frequent pdf-id would give, or without a finite loss. "
         "Norms are those before clipping; methods that act inside the graph (time_step, "
-        "truncation, sequence_filter) show what they leave.",
+        "truncation, sequence_filter) show what they leave. Held-out losses are of the trainings "
+        "that did not diverge, WER of all. With every method a step whose norm is not finite is "
+        f"skipped, which happened in {_with_skips(runs)} trainings; `normalised` scales every "
+        "step, which is not counted as clipped.",
         "",
         f"Made on {'; '.join(sorted({str(run['machine']) for run in runs.values()}))}; "
         f"{seconds:.0f} CPU seconds of training in all.",
@@ -237,8 +151,8 @@ def write_page(
     ]
     shown: set[str] = set()
     for table in tables:
-        grammars = _grammars(table, study.grammars)
-        lines += [f"## {table.question.asks}", _answer(table, grammars), ""]
+        grammars = searched_grammars(table, study.grammars)
+        lines += [f"## {table.question.asks}", answer(table, grammars), ""]
         lines += [f"`{table.name}`: {table.found} of {table.planned} runs.", ""]
         if table.found:
             lines += [*_table(table, study.grammars), ""]
@@ -246,7 +160,8 @@ def write_page(
             if figure in figures and figure not in shown:
                 lines += [f"![{table.name}]({figure})", ""]
                 shown.add(figure)
-    lines += cost_lines(costs) if costs is not None else []
+    if costs is not None and study.cost is not None:
+        lines += cost_lines(costs, study.cost.inputs)
     lines += _grammar_question(tables, study.grammars)
     write_text(folder / "README.md", "\n".join(lines).rstrip() + "\n")
 
@@ -256,7 +171,7 @@ def _grammar_question(tables: list[Table], strong_to_weak: Sequence[str]) -> lis
     lines: list[str] = []
     pairs = clear_weak = clear_both = clear_strong = 0
     for table in tables:
-        grammars = _grammars(table, strong_to_weak)
+        grammars = searched_grammars(table, strong_to_weak)
         rows = [row for row in table.rows if len(row.against) > 1]
         if len(grammars) < 2 or not rows:
             continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pipeline.decode.one_best import OneBest
 from pipeline.decode.options import Setting
 from pipeline.io.json_lines import read_json_lines
+from pipeline.nnet.compression.distillation import Distillation
 from pipeline.nnet.epochs import DivergedError
 from pipeline.nnet.forward import forward
 from pipeline.nnet.int8 import quantize
@@ -88,6 +89,21 @@ def _epochs(steps: list[dict[str, Any]], epochs: list[dict[str, Any]]) -> Iterat
         }
 
 
+def _lesson(
+    cell: Cell,
+    inputs: Inputs,
+    augment: Callable[[TrainingSet], TrainingSet] | None,
+    folder: Path,
+) -> Distillation | None:
+    """What a teacher gives to the training, which is trained for it; nothing without one."""
+    options = cell.teacher_options
+    if options is None or cell.options.distill is None:
+        return None
+    task = (inputs.training, inputs.num_pdfs, options, cell.seed, folder)
+    teacher = train(*task, augment=augment)
+    return Distillation(cell.options.distill, teacher.network, cell.options)
+
+
 def run_cell(cell: Cell, inputs: Inputs) -> dict[str, Any]:
     """Train, decode, report.
 
@@ -108,16 +124,14 @@ def run_cell(cell: Cell, inputs: Inputs) -> dict[str, Any]:
     def noisy(training: TrainingSet) -> TrainingSet:
         return add_label_noise(training, cell.label_noise, inputs.num_pdfs, cell.seed)
 
+    augment = noisy if cell.label_noise else None
     with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
+        folder = Path(scratch) / "network"
         try:
             model = train(
-                inputs.training,
-                inputs.num_pdfs,
-                options,
-                cell.seed,
-                folder,
-                augment=noisy if cell.label_noise else None,
+                *(inputs.training, inputs.num_pdfs, options, cell.seed, folder),
+                augment=augment,
+                criterion=_lesson(cell, inputs, augment, Path(scratch) / "teacher"),
             )
         except DivergedError as error:
             return {**result, "diverged": True, "stopped": str(error), "wer": None, "epochs": []}

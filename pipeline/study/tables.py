@@ -92,6 +92,8 @@ class Table:
 
 def label(value: Any) -> str:
     """A grid's value as a reader knows it."""
+    if value is None:
+        return "none"
     if not isinstance(value, dict):
         return f"{value:g}" if isinstance(value, float) else str(value)
     shown = dict(value)
@@ -116,6 +118,27 @@ def in_order(grammars: Iterable[str], strong_to_weak: Sequence[str]) -> list[str
     known = set(grammars)
     first = [grammar for grammar in strong_to_weak if grammar in known]
     return [*first, *sorted(known.difference(first))]
+
+
+def searched_grammars(table: Table, strong_to_weak: Sequence[str]) -> list[str]:
+    """Those that the table's trainings were decoded with, from strong to weak."""
+    return in_order((g for row in table.rows for g in row.wer), strong_to_weak)
+
+
+def weakest(row: Row, grammars: Sequence[str]) -> str | None:
+    """The weakest grammar that the row's trainings were decoded with: inputs have their own."""
+    own = [grammar for grammar in grammars if grammar in row.wer]
+    return own[-1] if own else None
+
+
+def row_name(row: Row) -> str:
+    """Its values along the grid."""
+    return ", ".join(label(value) for value in row.values)
+
+
+def p_text(p_value: float) -> str:
+    """Three decimals, and no zero."""
+    return f"{p_value:.3f}" if p_value >= 0.0005 else "<0.001"
 
 
 def clear_of_chance(p_values: Sequence[float]) -> list[bool]:

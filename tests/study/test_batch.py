@@ -11,7 +11,9 @@ import pytest
 from pipeline.decode.one_best import OneBest
 from pipeline.decode.options import Setting
 from pipeline.io.errors import UserError
+from pipeline.nnet.train import train
 from pipeline.study import batch
+from pipeline.study import run as study_run
 from pipeline.study.batch import missing, run_batch
 from pipeline.study.design import Cell
 from pipeline.study.inputs import Inputs
@@ -49,6 +51,24 @@ def test_a_training_says_what_was_seen() -> None:
     for epoch in result["epochs"]:
         assert epoch["norms"] == sorted(epoch["norms"])
         assert 0 <= epoch["clipped"] <= 1
+
+
+def test_a_teacher_is_trained_first_and_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    alone, taught = cell(), cell(teacher={"type": "blstm", "hidden_dim": 12, "num_layers": 1})
+    assert "teacher" not in alone.model_dump()  # cells without one keep their run_id
+    assert taught.run_id != alone.run_id
+    shapes: list[str] = []
+
+    def note(training: Any, num_pdfs: int, options: Any, *others: Any, **more: Any) -> Any:
+        shapes.append(options.model.type)
+        assert (more.get("criterion") is not None) == (len(shapes) == 2)
+        return train(training, num_pdfs, options, *others, **more)
+
+    monkeypatch.setattr(study_run, "train", note)
+    result = run_cell(taught, toy_inputs())
+    assert shapes == ["blstm", "lstm"]
+    assert result["num_parameters"] == run_cell(alone, toy_inputs())["num_parameters"]
+    assert result["cell"]["teacher"]["hidden_dim"] == 12
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -67,7 +67,7 @@ def test_the_section_by_hand() -> None:
     costs = Costs(
         9, {"none": [10.0, 11.0, 12.0], "slow": [11.0, 12.0, 13.3], "same": [10.0, 11.0, 12.0]}, "M"
     )
-    text = "\n".join(cost_lines(costs))
+    text = "\n".join(cost_lines(costs, "fsdd"))
     assert "Of 2 methods 1 take clearly more CPU time a step than none" in text
     assert "slow: +10%. 0 take clearly less" in text
     assert "| same | 11.00 [8.52, 13.48] | +0.00 [+0.00, +0.00], p 1.000 | +0% |" in text
