@@ -24,7 +24,7 @@ class NetworkRow:
     words: int  # of a seed
     against: str | None  # the network that it is compared with
     difference: Difference | None  # of the WER, in pairs of equal seeds
-    parameters: int
+    parameters: int  # mean over splits, whose trees differ
     num_bytes: int
     rtf: float  # CPU seconds of the network's outputs for a second of speech
     train_seconds: float
@@ -91,7 +91,7 @@ def network_rows(
                 sum(r["wer"][grammar]["words"] for r in used if r["seed"] == first),
                 other,
                 difference,
-                used[0]["parameters"],
+                round(np.mean([r["parameters"] for r in used])),
                 round(np.mean([r["bytes"] for r in used])),
                 seconds / speech,
                 float(np.mean([r["train_seconds"] for r in used])),

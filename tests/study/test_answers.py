@@ -66,7 +66,10 @@ def test_differences_are_said_with_their_direction() -> None:
 
 
 def test_usable_rates_are_listed_by_method() -> None:
-    grid: dict[str, list[Any]] = {"network.training.learning_rate": [0.1, 1.0, 10.0], "network.clipping": [NONE, NORM]}
+    grid: dict[str, list[Any]] = {
+        "network.training.learning_rate": [0.1, 1.0, 10.0],
+        "network.clipping": [NONE, NORM],
+    }
 
     def measure(values: tuple[Any, ...], seed: int) -> dict[str, Any]:
         rate, clipping = values

@@ -124,7 +124,8 @@ class Distillation:
             kept = [self._kept[name] for name in utterance_ids]
             starts = torch.tensor([0] + [len(rows) for rows in kept[:-1]]).cumsum(0)
             at = starts.to(frames.device).unsqueeze(1) + frames
-            taught = torch.cat(kept).to(logits.device, logits.dtype)[at[real]]
+            with torch.autocast(logits.device.type, enabled=False):  # float16 has no place in it
+                taught = torch.cat(kept).to(logits.device, logits.dtype)[at[real]]
         else:
             taught = self.teacher_logits(batch, delay, frames, offset)[real]
         soft = soft_loss(logits[real], taught, self.distill.temperature)

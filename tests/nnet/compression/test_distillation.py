@@ -12,6 +12,7 @@ from torch import Tensor
 
 from pipeline.config import NnetOptions
 from pipeline.io.errors import UserError
+from pipeline.io.json_lines import read_json_lines
 from pipeline.nnet.batches import FrameStore
 from pipeline.nnet.compression.distillation import Distillation, soft_loss
 from pipeline.nnet.forward import forward
@@ -207,6 +208,19 @@ def test_a_stopped_distillation_goes_on_bit_for_bit(stored: bool, tmp_path: Path
     assert run("stopped", network(type="blstm")) == whole
     other = network(type="blstm", hidden_dim=5)  # the checkpoint is of another teacher's student
     assert run("changed", other) == run("other", other) != whole
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_in_bf16_the_lesson_is_the_same(stored: bool, tmp_path: Path) -> None:
+    losses = []
+    for precision in ("fp32", "bf16"):
+        settings = student(training={"precision": precision}, distill={"stored": stored})
+        folder = tmp_path / precision
+        taught = criterion(settings, network(type="blstm"))
+        train(TASK, NUM_PDFS, settings, 1, folder, criterion=taught)
+        losses.append([epoch["loss"] for epoch in read_json_lines(folder / "log.jsonl")])
+    assert losses[1] == pytest.approx(losses[0], rel=0.02)
+    assert losses[0][-1] < losses[0][0]
 
 
 def test_what_does_not_fit_is_refused() -> None:

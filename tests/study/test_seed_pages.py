@@ -1,0 +1,34 @@
+"""Tables of seeds in the recipes' READMEs are what their command prints from the stored results."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pipeline.bin import print_seeds
+
+RECIPES = Path(__file__).parents[2] / "recipes"
+STORED = sorted(path.parent.name for path in RECIPES.glob("*/seeds.jsonl"))
+HEADING = re.compile(r"^Grammar (\w+); ([^;]+); .*\.$", re.MULTILINE)
+
+
+@pytest.mark.parametrize("recipe", STORED)
+def test_the_page_is_what_its_command_prints(
+    recipe: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (RECIPES / recipe / "README.md").read_text(encoding="utf-8")
+    headings = list(HEADING.finditer(page))
+    assert headings
+    for heading in headings:
+        stored = str(RECIPES / recipe / "seeds.jsonl")
+        print_seeds.main([recipe, stored, "--splits", *heading[2].split(", ")])
+        said = capsys.readouterr().out
+        begin = next(h.start() for h in HEADING.finditer(said) if h[1] == heading[1])
+        table = said[begin:].split("\n\nGrammar ")[0].strip()
+        assert page[heading.start() :].startswith(table)
+
+
+def test_there_are_such_pages() -> None:
+    assert {"compression", "compression_synth"} <= set(STORED)
