@@ -24,15 +24,21 @@ def dry_run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("recipe", known_recipes())
 def test_every_recipe_has_a_way_from_data_to_report(recipe: str, tmp_path: Path) -> None:
+    config = load_recipe({"recipe": recipe})
+    brought = [Path(net.transfer.model_dir) for net in config.nnet.values() if net.transfer]
+    for folder in brought:  # another recipe's networks, which this one's begin with
+        (tmp_path / folder).mkdir(parents=True)
+        for name in ("model.safetensors", "model.json"):
+            (tmp_path / folder / name).touch()
     result = dry_run(tmp_path, "--config", f"recipe={recipe}")
     assert result.returncode == 0, result.stdout + result.stderr
-    config = load_recipe({"recipe": recipe})
     rules = {rule for stage in stage_files(config) for rule in stage_rules(config, stage)}
     found = set(re.findall(r"^(?:local)?rule (\w+):$", result.stdout, re.MULTILINE))
     # Every job belongs to a stage; loglikes are made in three ways, of which a recipe needs some.
     assert found - {"all"} <= rules
     assert {rule for rule in rules - found if not rule.endswith("loglikes")} == set()
-    assert not (tmp_path / "exp").exists()
+    made = {path.parent for path in tmp_path.glob("exp/**/*") if path.is_file()}
+    assert made == {tmp_path / folder for folder in brought}
 
 
 def test_the_whole_ladder_with_an_adapted_rung(tmp_path: Path) -> None:
