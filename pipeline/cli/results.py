@@ -103,12 +103,16 @@ def report(
 
 
 def _to_publish(root: Path, recipe: str, changes: list[str]) -> str:
-    """RESULTS.md of a run that has been scored, with the options that it was made with."""
+    """RESULTS.md of a run that has been scored, with the options that it was made with.
+
+    Where it lies is left out: that says nothing of the results, and the page is for others.
+    """
     if not json.loads((root / "report" / "results.json").read_text(encoding="utf-8"))["wer"]:
         raise ConfigError(
             f"{root}: nothing of this configuration has been scored, so nothing is published; "
             "give the --set options of the run, or run the recipe"
         )
     written = (root / "report" / "RESULTS.md").read_text(encoding="utf-8")
-    options = "".join(f" --set {shlex.quote(change)}" for change in changes)
+    told = [change for change in changes if not change.startswith("output=")]
+    options = "".join(f" --set {shlex.quote(change)}" for change in told)
     return written.replace(f"`hybrid report {recipe} ", f"`hybrid report {recipe}{options} ", 1)
