@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipeline.io.errors import UserError, run
 from pipeline.io.json_lines import read_json_lines
-from pipeline.study.seed_tables import markdown, network_rows
+from pipeline.study.seed_tables import difference_text, markdown, network_rows, pooled_difference
 from pipeline.workflow import load_recipe
 
 
@@ -17,6 +17,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("recipe", help="a folder of recipes/")
     parser.add_argument("results", type=Path, help="what run_seeds wrote")
     parser.add_argument("--splits", nargs="*", help="only these; default: all of the recipe")
+    parser.add_argument("--pool", nargs="*", default=[], help="networks: their pairs together")
     args = parser.parse_args(arguments)
     config = load_recipe({"recipe": args.recipe})
     splits = args.splits or list(config.splits)
@@ -29,6 +30,12 @@ def main(arguments: list[str] | None = None) -> None:
             raise UserError(f"{args.results}: no network has results of {', '.join(splits)}")
         words = ", ".join(sorted({f"{row.words:,} words × {row.seeds} seeds" for row in rows}))
         print(f"Grammar {grammar}; {', '.join(splits)}; {words}.\n\n{markdown(rows)}\n")
+        if args.pool:
+            pool = pooled_difference(config, results, grammar, splits, args.pool)
+            print(
+                f"{', '.join(args.pool)}, {pool.mean.count} pairs together: difference (95 %), p "
+                f"{difference_text(pool)}.\n"
+            )
 
 
 if __name__ == "__main__":

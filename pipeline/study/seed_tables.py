@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.config import Config
+from pipeline.io.errors import UserError
 from pipeline.study.tables import Difference, Mean, paired
 
 Result = dict[str, Any]
@@ -101,6 +102,40 @@ def network_rows(
     return rows
 
 
+def pooled_difference(
+    config: Config,
+    results: Sequence[Result],
+    grammar: str,
+    splits: Sequence[str],
+    names: Sequence[str],
+) -> Difference:
+    """Differences of several networks from what each is compared with, all pairs together.
+
+    Raises:
+        UserError: a network is compared with nothing.
+    """
+    ours: list[float] = []
+    theirs: list[float] = []
+    for name in names:
+        other = counterpart(config, name) if name in config.nnet else None
+        if other is None:
+            raise UserError(f"{name}: a network that is compared with no other")
+        wers, others = (
+            pooled((r for r in results if r["network"] == network), grammar, splits)
+            for network in (name, other)
+        )
+        both = [seed for seed in wers if seed in others]
+        ours += [wers[seed] for seed in both]
+        theirs += [others[seed] for seed in both]
+    return paired(ours, theirs)
+
+
+def difference_text(difference: Difference) -> str:
+    """Mean, interval and p; of one pair the mean alone."""
+    shown = _mean(difference.mean, "+.2f")
+    return f"{shown}, {difference.p_value:.3f}" if difference.mean.count > 1 else shown
+
+
 def markdown(rows: Sequence[NetworkRow]) -> str:
     """The rows as a table."""
     lines = [
@@ -109,11 +144,7 @@ def markdown(rows: Sequence[NetworkRow]) -> str:
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for row in rows:
-        compared = ""
-        if row.difference is not None:
-            compared = _mean(row.difference.mean, "+.2f")
-            if row.difference.mean.count > 1:
-                compared += f", {row.difference.p_value:.3f}"
+        compared = "" if row.difference is None else difference_text(row.difference)
         clipped = "" if row.clipping_rate is None else f"{100.0 * row.clipping_rate:.0f} %"
         lines.append(
             f"| {row.name} | {_mean(row.wer, '.2f')} | {row.seeds} | {row.against or ''} "
