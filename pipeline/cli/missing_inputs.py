@@ -6,8 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import PurePath
 
-SIGN = "Missing input files for rule "
-RULE = re.compile(rf"{SIGN}(\w+):")
+RULE = re.compile(r"Missing input files for rule (\w+):")
 FILES = re.compile(r"^ *affected files:\n((?:^ +\S.*\n?)+)", re.MULTILINE)
 
 

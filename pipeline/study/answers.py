@@ -15,10 +15,9 @@ from pipeline.study.tables import (
     Row,
     Table,
     clear_of_chance,
-    holm,
     label,
     p_text,
-    paired,
+    paired_by_seed,
     row_name,
     weakest,
 )
@@ -51,8 +50,13 @@ def _differences(table: Table, grammars: Sequence[str]) -> str:
     return _told(rows, "difference of WER")
 
 
-def _told(differences: Sequence[tuple[str, Difference]], kind: str) -> str:
-    """One sentence about named differences of WER, Holm-adjusted together."""
+def _told(differences: Sequence[tuple[str, Difference]], kind: str, what: str = "the WER") -> str:
+    """One sentence about named differences, Holm-adjusted together.
+
+    Args:
+        kind: what the differences are called.
+        what: what is lower or higher where one is beyond chance.
+    """
     if not differences:
         return "There are too few runs to compare."
     tests = f"{len(differences)} paired comparisons, Holm-adjusted at {SIGNIFICANT:g}"
@@ -75,7 +79,7 @@ def _told(differences: Sequence[tuple[str, Difference]], kind: str) -> str:
             parts.append(f"{direction} in {len(found)} of {len(differences)} ({named}{more})")
     rest = len(differences) - len(clear)
     none = f"; in the other {rest} chance explains the {kind}" if rest else ""
-    return f"Beyond chance ({tests}) the WER is {' and '.join(parts)}{none}."
+    return f"Beyond chance ({tests}) {what} is {' and '.join(parts)}{none}."
 
 
 def _before_adjusting(differences: list[Difference]) -> str:
@@ -99,8 +103,8 @@ def _losses(table: Table) -> str:
                 diverged[label(value)] += row.diverged
     lost = [f"{name} {count}" for name, count in diverged.items() if count]
     losses = [row.loss_against for row in table.rows if row.loss_against is not None]
-    adjusted = holm([loss.p_value for loss in losses])
-    clear = [loss.mean.mean for loss, p in zip(losses, adjusted, strict=True) if p < SIGNIFICANT]
+    counts = clear_of_chance([loss.p_value for loss in losses])
+    clear = [loss.mean.mean for loss, counted in zip(losses, counts, strict=True) if counted]
     lower, higher = sum(gain < 0 for gain in clear), sum(gain > 0 for gain in clear)
     said = f"Held-out cross-entropy is clearly lower in {lower} and higher in {higher} of them; "
     return said + (f"trainings that diverged: {', '.join(lost)}." if lost else "none diverged.")
@@ -150,11 +154,6 @@ def _by_seed(row: Row, grammars: Sequence[str], key: str = "wer") -> dict[int, f
     }
 
 
-def _pairs(one: dict[int, float], other: dict[int, float]) -> Difference:
-    seeds = [seed for seed in one if seed in other]
-    return paired([one[seed] for seed in seeds], [other[seed] for seed in seeds])
-
-
 def _families(table: Table, grammars: Sequence[str]) -> str:
     """Methods against each other, each by its mean over all its thresholds: none is picked."""
     families: dict[str, list[Row]] = defaultdict(list)
@@ -163,7 +162,7 @@ def _families(table: Table, grammars: Sequence[str]) -> str:
     means = {name: _mean_by_seed(rows, grammars) for name, rows in families.items()}
     names = list(means)
     pairs = [
-        (f"{one} − {other}", _pairs(means[one], means[other]))
+        (f"{one} − {other}", paired_by_seed(means[one], means[other]))
         for i, one in enumerate(names)
         for other in names[i + 1 :]
     ]
@@ -191,14 +190,16 @@ def _levels(table: Table, grammars: Sequence[str]) -> str:
     }
     first, *others = effects
     pairs = [
-        (f"{method}, {level} − {first}", _pairs(effects[level][method], effects[first][method]))
+        (
+            f"{method}, {level} − {first}",
+            paired_by_seed(effects[level][method], effects[first][method]),
+        )
         for level in others
         for method in effects[first]
     ]
-    return (
-        f"{_told(pairs, f'change of what a method does against {reference}')} Against {reference} "
-        f"itself: {_differences(table, grammars)}"
-    )
+    effect = f"the difference of WER from {reference}"
+    changes = _told(pairs, f"change of what a method does against {reference}", effect)
+    return f"{changes} Against {reference} itself: {_differences(table, grammars)}"
 
 
 def _int8(table: Table, grammars: Sequence[str]) -> str:
@@ -212,11 +213,13 @@ def _int8(table: Table, grammars: Sequence[str]) -> str:
     reference = label(table.question.against[table.paths[-1]])
     shown = ", ".join(f"{name} {np.mean(list(own.values())):+.2f}" for name, own in costs.items())
     pairs = [
-        (name, _pairs(own, costs[reference])) for name, own in costs.items() if name != reference
+        (name, paired_by_seed(own, costs[reference]))
+        for name, own in costs.items()
+        if name != reference
     ]
     return (
         f"WER with 8-bit weights minus that with floats: {shown}. "
-        f"{_told(pairs, f'difference of that from {reference}')}"
+        f"{_told(pairs, f'difference of that from {reference}', 'that')}"
     )
 
 
@@ -231,7 +234,7 @@ def _tails(table: Table, grammars: Sequence[str]) -> str:
     shown = ", ".join(
         f"×{np.mean(list(own.values())):.2f} at {name}" for name, own in ratios.items()
     )
-    change = _pairs(ratios[last], ratios[first])
+    change = paired_by_seed(ratios[last], ratios[first])
     heavier = change.mean.mean > 0 and change.p_value < SIGNIFICANT
     return (
         f"Gradients {'become' if heavier else 'do not become'} heavier-tailed: the 99 % point of "

@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.config import Config
 from pipeline.io.errors import UserError
-from pipeline.study.tables import Difference, Mean, paired
+from pipeline.study.tables import Difference, Mean, p_text, paired, paired_by_seed
 
 Result = dict[str, Any]
 
@@ -77,9 +77,8 @@ def network_rows(
         other = counterpart(config, name)
         difference = None
         if other is not None:
-            both = [seed for seed in by_seed if seed in wers[other]]
-            if both:
-                difference = paired([by_seed[s] for s in both], [wers[other][s] for s in both])
+            found = paired_by_seed(by_seed, wers[other])
+            difference = found if found.mean.count else None
         rates = [r["clipping_rate"] for r in used if r["clipping_rate"] is not None]
         seconds = sum(r["forward_seconds"] for r in used)
         speech = sum(r["frames"] for r in used) * config.features.frame_shift_ms / 1000.0
@@ -133,7 +132,7 @@ def pooled_difference(
 def difference_text(difference: Difference) -> str:
     """Mean, interval and p; of one pair the mean alone."""
     shown = _mean(difference.mean, "+.2f")
-    return f"{shown}, {difference.p_value:.3f}" if difference.mean.count > 1 else shown
+    return f"{shown}, {p_text(difference.p_value)}" if difference.mean.count > 1 else shown
 
 
 def markdown(rows: Sequence[NetworkRow]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +61,12 @@ def paired(values: Sequence[float], others: Sequence[float]) -> Difference:
     if np.ptp(differences) == 0:
         return Difference(mean, 0.0)
     return Difference(mean, float(stats.ttest_1samp(differences, 0.0).pvalue))
+
+
+def paired_by_seed(one: Mapping[int, float], other: Mapping[int, float]) -> Difference:
+    """Compare values by the seeds that both have."""
+    seeds = [seed for seed in one if seed in other]
+    return paired([one[seed] for seed in seeds], [other[seed] for seed in seeds])
 
 
 @dataclass(frozen=True)
