@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from pipeline.io.errors import run
-from pipeline.report.markdown import results_table
+from pipeline.report.markdown import read_results, results_table
 from pipeline.report.summary import print_summary
 
 
@@ -19,7 +19,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--markdown", action="store_true", help="as a table for a README")
     args = parser.parse_args(arguments)
     if args.markdown:
-        print(results_table(args.results), end="")
+        print(results_table(read_results(args.results)), end="")
     else:
         print_summary(args.results)
 

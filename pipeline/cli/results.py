@@ -17,6 +17,7 @@ from pipeline.cli.run import show_results
 from pipeline.cli.running import run_snakemake, snakemake_command
 from pipeline.config import ConfigError
 from pipeline.io.atomic import write_text
+from pipeline.report.readme_table import with_table
 from pipeline.workflow import REPOSITORY, program_environment, shown, to_json
 
 ALIGNMENT_FILES = ("words.ctm", "phones.ctm", "textgrids.zip", "supervisions.jsonl.gz")
@@ -62,7 +63,11 @@ def align(
 def report(
     recipe: Recipe,
     publish: Annotated[
-        bool, typer.Option("--publish", help="Write RESULTS.md into the recipe's folder too.")
+        bool,
+        typer.Option(
+            "--publish",
+            help="Write RESULTS.md, and README.md's table, into the recipe's folder too.",
+        ),
     ] = False,
     changes: Changes = None,
 ) -> None:
@@ -96,10 +101,14 @@ def report(
         raise typer.Exit(status)
     show_results(config)
     if publish:
-        target = REPOSITORY / "recipes" / config.recipe / "RESULTS.md"
+        folder = REPOSITORY / "recipes" / config.recipe
         with mistakes_as_lines():
-            write_text(target, _to_publish(root, recipe, changes or []))
-        typer.echo(f"published: {shown(target)}")
+            page = _to_publish(root, recipe, changes or [])
+        write_text(folder / "RESULTS.md", page)
+        readme = folder / "README.md"
+        if readme.is_file():
+            write_text(readme, with_table(readme.read_text(encoding="utf-8"), page))
+        typer.echo(f"published: {shown(folder / 'RESULTS.md')}")
 
 
 def _to_publish(root: Path, recipe: str, changes: list[str]) -> str:
@@ -107,7 +116,8 @@ def _to_publish(root: Path, recipe: str, changes: list[str]) -> str:
 
     Where it lies is left out: that says nothing of the results, and the page is for others.
     """
-    if not json.loads((root / "report" / "results.json").read_text(encoding="utf-8"))["wer"]:
+    results = json.loads((root / "report" / "results.json").read_text(encoding="utf-8"))
+    if not results["wer"] and not results["whole_words"]:
         raise ConfigError(
             f"{root}: nothing of this configuration has been scored, so nothing is published; "
             "give the --set options of the run, or run the recipe"

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from pipeline.io.quantities import duration
+from pipeline.report.markdown import results_table
+from pipeline.report.pipe_table import pipe_table
+from pipeline.report.readme_table import IN_SHORT
 from pipeline.report.sections import interval_text, merge_decoders, setting_text, tuned_cells
 
 Row = dict[str, Any]
 NUM_JOBS = 8  # the longest
+NOTHING = "None yet.\n"
 
 
 def results_markdown(results: Row) -> str:
@@ -21,6 +25,7 @@ def results_markdown(results: Row) -> str:
     parts = [
         f"# Results: {results['title']}\n"
         f"Written by `hybrid report {results['recipe']} --publish`; run the recipe to change it.\n",
+        f"{IN_SHORT}{results_table(results) or NOTHING}",
         *_scores(results),
         *_comparisons(results["comparisons"]),
         *_training(results["training"]),
@@ -28,11 +33,6 @@ def results_markdown(results: Row) -> str:
         _sources(results),
     ]
     return "\n".join(parts)
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "".join(f"| {' | '.join(str(cell) for cell in line)} |\n" for line in lines)
 
 
 def _scores(results: Row) -> Iterator[str]:
@@ -50,21 +50,8 @@ def _scores(results: Row) -> Iterator[str]:
         figures += [f"{fixed['errors']} / {fixed['words']}", f"{best['wer']:.2f}"]
         tuned = tuned_cells(row) if has_tuned else ()
         lines.append([*names, decoders, *figures, setting_text(best), *tuned])
-    yield "## Word error rates\n" + (_table(header, lines) if lines else "None yet.\n")
-    if not rows:
-        return
-    fixed = rows[0]["fixed"]
-    note = (
-        f"WER at LM weight and insertion penalty {setting_text(fixed)}, set before any result; "
-        "intervals by bootstrap over utterances. Best: the lowest over all weights and penalties "
-        "on the test itself"
-    )
-    if has_tuned:
-        split = results["config"]["decode"]["tune_split"]
-        note += f"; tuned: at those with the fewest errors on {split}"
-    if any(row["fixed"]["no_error_limit"] is not None for row in rows):
-        note += ". †: no error seen; the rate that shows none in one of twenty such sets"
-    yield note + ".\n"
+    if rows:
+        yield "## Word error rates\n" + pipe_table(header, lines)
 
 
 def _comparisons(rows: list[Row]) -> Iterator[str]:
@@ -79,7 +66,7 @@ def _comparisons(rows: list[Row]) -> Iterator[str]:
         )
         for row in rows
     ]
-    yield "## Can the models be told apart?\nPaired bootstrap.\n\n" + _table(header, lines)
+    yield "## Can the models be told apart?\nPaired bootstrap.\n\n" + pipe_table(header, lines)
 
 
 def _training(table: dict[str, dict[str, Row]]) -> Iterator[str]:
@@ -100,7 +87,7 @@ def _training(table: dict[str, dict[str, Row]]) -> Iterator[str]:
     if lines:
         header = ["split", "network", "epochs", "steps", "held-out loss", "frames right %"]
         header += ["steps clipped", "skipped", "time"]
-        yield "## Training of networks\n" + _table(header, lines)
+        yield "## Training of networks\n" + pipe_table(header, lines)
 
 
 def _cost(results: Row) -> str:
@@ -122,12 +109,12 @@ def _cost(results: Row) -> str:
         f"## Cost\n{len(jobs)} jobs: {duration(sum(row['seconds'] for row in jobs))} one after the "
         f"other, {duration(cpu)} of processor time ({place}; other work beside it is not known "
         f"here); {disk / 1e6:,.0f} MB. The longest:\n\n"
-        + _table(("job", "wall", "processor", "memory"), lines)
+        + pipe_table(("job", "wall", "processor", "memory"), lines)
     )
 
 
 def _sources(results: Row) -> str:
-    sets = _table(
+    sets = pipe_table(
         ("split", "set", "utterances", "speakers", "words", "speech"),
         [
             (

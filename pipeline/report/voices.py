@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pipeline.report.markup import Markup, join, table, tag
+from pipeline.report.pipe_table import pipe_table
 
 Row = dict[str, Any]
 NUM_MISHEARD = 12  # of each set
@@ -50,5 +51,4 @@ def voice_markdown(rows: Sequence[Row]) -> str:
     """The table of all voices and sets for a README; empty without voices."""
     if not rows:
         return ""
-    lines = [HEADER, ("---",) * len(HEADER), *_lines(rows)]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return pipe_table(HEADER, _lines(rows))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pipeline.report.markup import Content, Markup, join, table, tag
+from pipeline.report.pipe_table import pipe_table
 
 Row = dict[str, Any]
+HEADER = ("split", "accuracy %", "95 % interval", "right / words")
 NUM_PAIRS = 12  # confused words that are listed
 NUM_WRONG = 15
 
@@ -35,23 +37,26 @@ def whole_word_headline(results: Row) -> Markup:
     )
 
 
+def _lines(rows: Sequence[Row]) -> Iterator[tuple[str, ...]]:
+    for row in rows:
+        right = f"{row['correct']} / {row['utterances']}"
+        yield row["split"], f"{row['accuracy']:.2f}", _interval(row), right
+
+
+def whole_word_markdown(rows: Sequence[Row]) -> str:
+    """Accuracy of each split, for a README; empty without whole words."""
+    return pipe_table(HEADER, _lines(rows)) if rows else ""
+
+
 def whole_word_table(rows: Sequence[Row]) -> Markup:
     """Accuracy of each split."""
-    header = ("split", "accuracy %", "95 % interval", "right / words")
-    lines = [
-        (
-            row["split"],
-            f"{row['accuracy']:.2f}",
-            _interval(row),
-            f"{row['correct']} / {row['utterances']}",
-        )
-        for row in rows
-    ]
     note = (
         "A network names the word at the last frame of its recording, without HMM, lexicon or "
         "search. Accuracy on the test set, with Wilson's interval."
     )
-    return join((table(header, lines, numeric=(1, 2, 3)), tag("p", note, class_="note")))
+    return join(
+        (table(HEADER, list(_lines(rows)), numeric=(1, 2, 3)), tag("p", note, class_="note"))
+    )
 
 
 def whole_word_errors(row: Row) -> Markup:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.io.atomic import write_json
-from pipeline.report.markdown import results_table
+from pipeline.report.markdown import read_results, results_table
 from tests.report.test_whole_words import EVIL, report, sections
 from tests.report.toy_run import make_toy_run, toy_config
 
@@ -39,6 +39,5 @@ def test_voices_are_shown_once_they_have_been_judged(tmp_path: Path) -> None:
         assert text in page.text
     (row,) = json.loads((tmp_path / "report/results.json").read_text())["voices"]
     assert (row["split"], row["voice"], row["sets"]["natural"]["errors"]) == (split, "voice", 0)
-    assert f"| {split} | voice | strings | 50.00 | 1.25 – 33.50 | 1 / 2 |\n" in results_table(
-        tmp_path / "report/results.json"
-    )
+    table = results_table(read_results(tmp_path / "report/results.json"))
+    assert f"| {split} | voice | strings | 50.00 | 1.25 – 33.50 | 1 / 2 |\n" in table

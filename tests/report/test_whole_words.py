@@ -12,6 +12,7 @@ from pipeline.config import Config
 from pipeline.io.atomic import write_json, write_text
 from pipeline.io.errors import UserError
 from pipeline.report.collect import collect
+from pipeline.report.markdown import results_table
 from tests.report.test_page import EVIL, Page, report
 from tests.report.toy_run import ToyRun, make_toy_run, toy_config
 
@@ -72,6 +73,7 @@ def test_whole_words_beside_hybrid_models(tmp_path: Path) -> None:
     assert {"whole_word_confusion_official", "training_theo_whole_word"} <= pictures
     results = json.loads((tmp_path / "report/results.json").read_text())
     assert [row["split"] for row in results["whole_words"]] == ["official", "theo"]
+    assert "| theo | 75.00 | 40.93 – 92.85 | 6 / 8 |\n" in results_table(results)
     assert results["whole_words"][0]["correct"] == 6
 
 

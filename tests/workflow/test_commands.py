@@ -24,6 +24,7 @@ from pipeline.cli.doctor import (
 )
 from pipeline.cli.transcribe import Form
 from pipeline.io.errors import UserError
+from pipeline.report.readme_table import BEGIN, END, table_of
 from pipeline.workflow import REPOSITORY, load_recipe
 from tests.report.toy_run import make_toy_run
 
@@ -222,10 +223,15 @@ def test_published_is_what_was_scored_with_its_options(
     monkeypatch.setattr("pipeline.cli.results.shown", str)
     page = tmp_path / "recipes/demo/RESULTS.md"
     page.parent.mkdir(parents=True)
+    readme = page.with_name("README.md")
+    readme.write_text(f"# demo\n{BEGIN}of old\n{END}end\n", encoding="utf-8")
     options = ("--set", f"output={root}", "--set", "splits=[official, theo]")
     status, _ = invoke("report", "demo", "--publish", *options)
     assert status == 0
     kept = page.read_text(encoding="utf-8")
+    assert " | official loop | theo loop |\n" in table_of(kept)
+    told = readme.read_text(encoding="utf-8")
+    assert told == f"# demo\n{BEGIN}\n{table_of(kept)}\n\n{END}end\n"
     assert "`hybrid report demo --set 'splits=[official, theo]' --publish`" in kept
     others = ("--set", "models=[lstm]", "--set", "decode.decoders=[native]")
     status, lines = invoke("report", "demo", "--publish", *options, *others)
