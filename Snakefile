@@ -62,9 +62,13 @@ STAGES = stage_files(RECIPE)
 FIRST_GRAMMAR = next(iter(RECIPE.grammars), "none")
 GMM, ALIGNMENT, NNET = gmm_files(ROOT), alignment_files(ROOT), nnet_files(ROOT)
 NNET_ALIGNMENT = nnet_alignment_files(ROOT)
-SEARCH_OPTIONS = to_json(
-    RECIPE.decode, exclude=["decoders", "num_shards", "tune_split", "count_as"]
-)
+SEARCH_OPTIONS = {
+    model: to_json(
+        RECIPE.search_of(model),
+        exclude=["network_beam", "decoders", "num_shards", "tune_split", "count_as"],
+    )
+    for model in [*RECIPE.gmm, *RECIPE.nnet]
+}
 CODE = CodeDigests(
     Path(workflow.basedir), cache=Path(workflow.basedir, ".snakemake", "code.json")
 )

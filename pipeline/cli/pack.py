@@ -73,7 +73,7 @@ def _pack(config: Config, model: str, split: str, grammar: str, output_dir: Path
         Path(graph_lang(config, split)["lang"]).parent,
         graph,
         config.features,
-        config.decode,
+        config.search_of(model),
         output_dir,
         rung,
         cmvn if cmvn.is_file() else None,

@@ -145,6 +145,10 @@ class Config(Options):
             model = self.nnet[model].alignment
         return model
 
+    def search_of(self, model: str) -> DecodeOptions:
+        """The search with a model's likelihoods."""
+        return self.decode.of_network() if model in self.nnet else self.decode
+
     @property
     def sequence_networks(self) -> tuple[str, ...]:
         """Networks that sequence training makes from others."""

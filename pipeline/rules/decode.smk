@@ -97,7 +97,7 @@ rule adapted_loglikes:
     params:
         lang_dir=subpath(input.lang, parent=True),
         model_dir=subpath(input.hmm, parent=True),
-        options=SEARCH_OPTIONS,
+        options=lambda wildcards: SEARCH_OPTIONS[wildcards.rung],
         code=CODE.of("pipeline.bin.gmm_loglikes"),
     shell:
         "python -m pipeline.bin.gmm_loglikes --cuts {input.cuts:q} --cmvn {input.cmvn:q}"
@@ -167,7 +167,7 @@ rule decode_kaldi:
         mem_mb=4000,
         runtime=240,
     params:
-        options=SEARCH_OPTIONS,
+        options=lambda wildcards: SEARCH_OPTIONS[wildcards.model],
         output_dir=subpath(output.hypotheses, parent=True),
         program="pipeline.bin.decode_kaldi",
         code=CODE.of("pipeline.bin.decode_kaldi"),
@@ -188,7 +188,7 @@ use rule decode_kaldi as decode_native with:
     benchmark:
         f"{ROOT}/benchmarks/{{split}}/decode/{{model}}_{{grammar}}_native{NUMBER}.tsv"
     params:
-        options=SEARCH_OPTIONS,
+        options=lambda wildcards: SEARCH_OPTIONS[wildcards.model],
         output_dir=subpath(output.hypotheses, parent=True),
         program="pipeline.bin.decode_native",
         code=CODE.of("pipeline.bin.decode_native"),
@@ -220,7 +220,7 @@ rule decode_k2:
         mem_mb=4000,
         runtime=240,
     params:
-        options=SEARCH_OPTIONS,
+        options=lambda wildcards: SEARCH_OPTIONS[wildcards.model],
         output_dir=subpath(output.hypotheses, parent=True),
         code=CODE.of("pipeline.bin.decode_k2"),
     shell:

@@ -66,7 +66,7 @@ rule wer_by_epoch:
         model_dir=subpath(input.model, parent=True),
         epochs_dir=subpath(input.held_out, parent=True),
         adaptation=lambda wildcards, input: adaptation_arguments(input),
-        options=SEARCH_OPTIONS,
+        options=lambda wildcards: SEARCH_OPTIONS[wildcards.net],
         code=CODE.of("pipeline.bin.wer_by_epoch"),
     shell:
         "python -m pipeline.bin.wer_by_epoch --model-dir {params.model_dir:q}"

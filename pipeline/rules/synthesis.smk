@@ -69,7 +69,7 @@ for voice in RECIPE.synthesis:
             model_dir=subpath(input.hmm, parent=True),
             lang_dir=subpath(input.lang, parent=True),
             mfcc=to_json(RECIPE.features, exclude=["num_shards"]),
-            decode=to_json(RECIPE.decode),
+            decode=to_json(RECIPE.search_of(RECIPE.synthesis[voice].judge.model)),
             options=to_json(RECIPE.synthesis[voice]),
             seed=RECIPE.seed,
             output_dir=subpath(output.results, parent=True),

@@ -128,6 +128,18 @@ def test_scores_wait_for_those_of_the_development_split(tmp_path: Path) -> None:
     assert not any("wer.json" in file for name in set(inputs) - tuned for file in inputs[name])
 
 
+def test_networks_may_have_a_beam_of_their_own(tmp_path: Path) -> None:
+    settings = ["models=[mono,lstm]", 'decode={"beam": 11, "network_beam": 17}']
+    result = dry_run(tmp_path, "-p", "--config", "recipe=demo", *settings)
+    assert result.returncode == 0, result.stdout + result.stderr
+    searches = re.findall(r"pipeline\.bin\.decode_\w+ --graph \S*/(\w+)/loop/.*", result.stdout)
+    beams = re.findall(r'pipeline\.bin\.decode_\w+ .*"beam":([0-9.]+)', result.stdout)
+    assert {*zip(searches, beams, strict=True)} == {("mono", "11.0"), ("lstm", "17.0")}
+    adapting = re.findall(r'pipeline\.bin\.gmm_loglikes .*"beam":([0-9.]+)', result.stdout)
+    assert set(adapting) == {"11.0"}
+    assert not re.search(r"pipeline\.bin\..*network_beam", result.stdout)
+
+
 @pytest.mark.parametrize(
     ("setting", "said"),
     [
