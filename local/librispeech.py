@@ -7,18 +7,20 @@ Splits, all with the same training set:
 - `kaldi_five` on five speakers of test-clean, as the figures of Kaldi in recipes/librispeech_part;
 - `dev`, for choosing weights: dev-clean, or where that is missing, four other speakers of
   test-clean.
-Pronunciations are CMUdict's without stress, of the words of the text for language models.
+Pronunciations are CMUdict's without stress, of the words of the text for language models; words of
+it that CMUdict lacks have those of espeak-ng, mapped to CMUdict's phones.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from local.cmudict_lexicon import cmudict_lexicon, read_stressed_lexicon
+from local.mapped_lexicon import propose
 from pipeline.config import Options
-from pipeline.data.corpus import Corpus, Splits, Utterance
+from pipeline.data.corpus import Corpus, LexiconEntry, Splits, Utterance
 from pipeline.data.text_files import read_table
 from pipeline.io.errors import UserError
 from pipeline.io.options import validate_options
@@ -38,6 +40,9 @@ class LibriSpeechOptions(Options):
     test_part: str = "test-clean"
     dev_part: str = "dev-clean"
     lexicon: str | None = None  # in the corpus folder, in CMUdict's phones; default: CMUdict
+    # Words of the text that CMUdict lacks: espeak-ng's phonemes, mapped to its phones (espeak), or
+    # all of them the unknown word (unknown), as in Kaldi's figures of README.md.
+    rest: Literal["espeak", "unknown"] = "espeak"
 
 
 def download(target: Path) -> Path:
@@ -96,6 +101,18 @@ def _text(corpus_dir: Path, parts: Iterable[str], spoken: list[Utterance]) -> li
     return sentences or [utterance.text or "" for utterance in spoken]
 
 
+def _lexicon(words: list[str], rest: Literal["espeak", "unknown"]) -> list[LexiconEntry]:
+    """What CMUdict says of the words, and espeak-ng of the others."""
+    lexicon = cmudict_lexicon(words)
+    known: dict[str, list[str]] = {}
+    for word, _, phones in lexicon:
+        known.setdefault(word, phones)
+    missing = [word for word in words if word not in known]
+    if rest == "unknown" or not known or not missing:
+        return lexicon
+    return sorted([*lexicon, *propose(known, missing).entries], key=lambda entry: entry[0])
+
+
 def prepare(corpus_dir: Path, options: dict[str, Any]) -> Corpus:
     """Read the chapters' transcripts.
 
@@ -139,7 +156,7 @@ def prepare(corpus_dir: Path, options: dict[str, Any]) -> Corpus:
     everything = {u.utterance_id: u for us in found.values() for u in us}
     return Corpus(
         list(everything.values()),
-        cmudict_lexicon(words)
+        _lexicon(words, chosen.rest)
         if chosen.lexicon is None
         else read_stressed_lexicon(corpus_dir / chosen.lexicon),
         splits,

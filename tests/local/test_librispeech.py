@@ -43,7 +43,7 @@ def test_splits_text_and_lexicon(tmp_path: Path) -> None:
     }
     assert corpus.sentences == ["A DOG RUNS", "ZYXQUO RUNS"]
     words = {word for word, _, _ in corpus.lexicon}
-    assert words == {"A", "DOG", "RUNS"}  # what CMUdict lacks is left to <UNK>
+    assert words == {"A", "DOG", "RUNS"}  # three words teach too little to pronounce the fourth
     assert [r.reason for r in corpus.rejects] == ["transcript without audio"]
 
 
@@ -54,6 +54,17 @@ def test_the_text_of_the_whole_part_where_only_some_audio_is_here(tmp_path: Path
     corpus = prepare(tmp_path, {})
     assert corpus.sentences == ["A DOG RUNS", "CATS SLEEP"]
     assert {"CATS", "SLEEP"} <= {word for word, _, _ in corpus.lexicon}
+
+
+def test_what_cmudict_lacks_is_pronounced_as_it_is_written(tmp_path: Path) -> None:
+    home = tree(tmp_path) / "LibriSpeech"
+    known = "FAULT FALL TALL LESS BLESS LIST LAST FILL FULL HELPLESS CARELESS FAST SALT TELL"
+    chapter(home / "train-clean-100/85/1", {"85-1-0000": f"{known} FAULTLESS"})
+    phones = {word: phones for word, _, phones in prepare(tmp_path, {}).lexicon}
+    assert phones["FAULTLESS"] == ["F", "AO", "L", "T", "L", "AH", "S"]
+    assert list(phones) == sorted(phones)
+    others = {word for word, _, _ in prepare(tmp_path, {"rest": "unknown"}).lexicon}
+    assert set(phones) - others == {"FAULTLESS"}
 
 
 def test_pronunciations_without_stress() -> None:
@@ -82,6 +93,10 @@ def test_the_part_that_is_kept_here(corpora_dir: Path) -> None:
     corpus = prepare(corpora_dir / "librispeech", {})
     assert len(corpus.splits["kaldi_five"]["test"]) == 324  # as Kaldi's figures
     assert len(corpus.splits["official"]["train"]) == 1107
-    assert len({word for word, _, _ in corpus.lexicon}) == 25814
+    words = {word for word, _, _ in corpus.lexicon}
+    assert len(words) == 33796  # of 33,798 in the text
+    assert {"SQUIRE'S", "PERSONAGE", "FAULTLESS"} <= words
+    of_kaldi = prepare(corpora_dir / "librispeech", {"rest": "unknown"})
+    assert len({word for word, _, _ in of_kaldi.lexicon}) == 25814
     assert sum(len(sentence.split()) for sentence in corpus.sentences) == 990101
     assert not corpus.rejects
