@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 BEGIN, END, BACKOFF = "<s>", "</s>", "#0"
 LN10 = math.log(10.0)
 NEVER = -98.0  # log10; ARPA writes -99 for "never"
-_UNKNOWN = ("<unk>", "<UNK>")
+UNKNOWN_NAMES = ("<unk>", "<UNK>")
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ def arpa_fst(arpa: Arpa, words: SymbolTable, path: Path, unknown_word: str | Non
     """
     ids = {name: i for name, i in words.items() if i != EPSILON and name != BACKOFF}
     if unknown_word is not None:
-        ids.update(dict.fromkeys(_UNKNOWN, ids[unknown_word]))
+        ids.update(dict.fromkeys(UNKNOWN_NAMES, ids[unknown_word]))
     # A history is a state if some n-gram continues it.
     continued = {ngram[:-1] for table in arpa.ngrams for ngram in table}
     state_of: dict[tuple[str, ...], int] = {}

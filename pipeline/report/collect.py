@@ -14,6 +14,8 @@ from pipeline.config import Config, NetworkOptions
 from pipeline.io.errors import UserError
 from pipeline.io.json_lines import read_json_lines
 from pipeline.io.rejects import Reject, read_rejects
+from pipeline.io.symbols import SymbolTable
+from pipeline.report.language_models import read_perplexities
 from pipeline.report.provenance import checksums, disk_usage, machine
 from pipeline.report.triage import split_findings
 
@@ -51,6 +53,7 @@ class Run:
     config: Config
     scores: dict[SystemKey, Row] = field(default_factory=dict)  # contents of wer.json
     sets: list[Row] = field(default_factory=list)  # size of each training and test set
+    perplexities: list[Row] = field(default_factory=list)  # of grammars and language models
     gmm_logs: dict[str, dict[str, list[Row]]] = field(default_factory=dict)  # split -> rung
     epochs: dict[str, dict[str, list[Row]]] = field(default_factory=dict)  # split -> network
     steps: dict[str, dict[str, list[Row]]] = field(default_factory=dict)  # split -> network
@@ -108,6 +111,8 @@ def _read_voices(root: Path, config: Config) -> Iterator[tuple[tuple[str, str], 
 
 
 def _set_sizes(root: Path, config: Config) -> Iterator[Row]:
+    words = root / "lang" / "words.txt"
+    known = SymbolTable.read(words) if words.is_file() else None
     for split in config.splits:
         for name in ("train", "test"):
             cuts = _lines(root / split / "data" / name / "cuts.jsonl.gz")
@@ -119,7 +124,8 @@ def _set_sizes(root: Path, config: Config) -> Iterator[Row]:
                 "set": name,
                 "utterances": len(cuts),
                 "speakers": len({supervision.get("speaker") for supervision in spoken}),
-                "words": sum(len(supervision["text"].split()) for supervision in spoken),
+                "words": len(said := " ".join(s["text"] for s in spoken).split()),
+                "unknown": None if known is None else sum(word not in known for word in said),
                 "seconds": round(sum(cut["duration"] for cut in cuts), 3),
             }
 
@@ -191,6 +197,7 @@ def collect(root: Path, config: Config) -> Run:
     run.whole_words = dict(_read_whole_words(root, config))
     run.voices = dict(_read_voices(root, config))
     run.sets = list(_set_sizes(root, config))
+    run.perplexities = list(read_perplexities(root, config))
     for split in config.splits:
         logs = {rung: _lines(root / split / rung / "log.jsonl") for rung in config.gmm}
         run.gmm_logs[split] = {rung: log for rung, log in logs.items() if log}

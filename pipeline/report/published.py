@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pipeline.io.quantities import duration
+from pipeline.report.language_models import perplexity_markdown
 from pipeline.report.markdown import results_table
 from pipeline.report.pipe_table import pipe_table
 from pipeline.report.readme_table import IN_SHORT
@@ -28,6 +29,7 @@ def results_markdown(results: Row) -> str:
         f"{IN_SHORT}{results_table(results) or NOTHING}",
         *_scores(results),
         *_comparisons(results["comparisons"]),
+        *filter(None, [perplexity_markdown(results["perplexities"])]),
         *_training(results["training"]),
         _cost(results),
         _sources(results),
@@ -40,18 +42,23 @@ def _scores(results: Row) -> Iterator[str]:
     has_tuned = any(row["tuned"] is not None for row in rows)
     speech = ", synthetic speech" if "synthetic" in results["title"].lower() else ""
     header = ["split", "grammar", "model", "decoder", f"WER %{speech}", "95 % interval"]
-    header += ["errors / words", "best on the test", "at"]
+    header += ["errors / words", "RTF", "best on the test", "at"]
     header += ["tuned", "at"] if has_tuned else []
     lines = []
     for decoders, row in merge_decoders(rows):
         fixed, best = row["fixed"], row["best"]
         names = [row[name] for name in ("split", "grammar", "model")]
         figures = [f"{fixed['wer']:.2f}", interval_text(fixed)]
-        figures += [f"{fixed['errors']} / {fixed['words']}", f"{best['wer']:.2f}"]
+        rtf = "–" if row["rtf"] is None else f"{row['rtf']:.3f}"
+        figures += [f"{fixed['errors']} / {fixed['words']}", rtf, f"{best['wer']:.2f}"]
         tuned = tuned_cells(row) if has_tuned else ()
         lines.append([*names, decoders, *figures, setting_text(best), *tuned])
     if rows:
         yield "## Word error rates\n" + pipe_table(header, lines)
+        yield (
+            "RTF: CPU seconds of likelihoods, search and, where a rung adapts the speakers, its "
+            "first pass, for a second of speech.\n"
+        )
 
 
 def _comparisons(rows: list[Row]) -> Iterator[str]:
@@ -94,6 +101,10 @@ def _cost(results: Row) -> str:
     jobs = [row for row in results["stages"] if row["seconds"] is not None]
     jobs.sort(key=lambda row: -row["seconds"])
     cpu = sum(row["cpu_seconds"] or 0.0 for row in jobs)
+    apart = "".join(
+        f" Trained apart, and not in the sum: {network} of {split} ({duration(seconds)})."
+        for split, network, seconds in _unmeasured(results)
+    )
     lines = [
         (
             row["job"],
@@ -108,18 +119,32 @@ def _cost(results: Row) -> str:
     return (
         f"## Cost\n{len(jobs)} jobs: {duration(sum(row['seconds'] for row in jobs))} one after the "
         f"other, {duration(cpu)} of processor time ({place}; other work beside it is not known "
-        f"here); {disk / 1e6:,.0f} MB. The longest:\n\n"
+        f"here); {disk / 1e6:,.0f} MB.{apart} The longest:\n\n"
         + pipe_table(("job", "wall", "processor", "memory"), lines)
     )
 
 
+def _unmeasured(results: Row) -> Iterator[tuple[str, str, float]]:
+    """Networks whose training is no measured job: (split, network, seconds by its log)."""
+    measured = {row["job"] for row in results["stages"]}
+    for split, networks in results["training"].items():
+        for network, found in networks.items():
+            seconds = sum(epoch.get("seconds", 0.0) for epoch in found["epochs"])
+            if f"{split}/{network}/train" not in measured and seconds:
+                yield split, network, seconds
+
+
+def _share(count: int | None, words: int) -> str:
+    return "–" if count is None else f"{count} ({100 * count / max(words, 1):.2f} %)"
+
+
 def _sources(results: Row) -> str:
     sets = pipe_table(
-        ("split", "set", "utterances", "speakers", "words", "speech"),
+        ("split", "set", "utterances", "speakers", "words", "not in the lexicon", "speech"),
         [
             (
                 *(row["split"], row["set"], row["utterances"], row["speakers"], row["words"]),
-                duration(row["seconds"]),
+                *(_share(row["unknown"], row["words"]), duration(row["seconds"])),
             )
             for row in results["sets"]
         ],

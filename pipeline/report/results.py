@@ -5,9 +5,11 @@ Fields (WER in per cent, time in seconds; null where a run has not got that far)
 - format: 1; recipe, title
 - headline: the row of `wer` with the lowest WER at the fixed setting in the first split and grammar
   (ties: the later model, the earlier decoder), and candidates, the number of models it won over
-- sets: split, set (train or test), utterances, speakers, words, seconds
+- sets: split, set (train or test), utterances, speakers, words, unknown (how many of them the
+  lexicon lacks), seconds
+- perplexities: split, model (grammar or language model), text, perplexity, words
 - wer: split, grammar, model, decoder, utterances, words, missing (utterances without hypothesis),
-  fixed, best and tuned as in wer.json
+  fixed, best and tuned as in wer.json, rtf (real_time.py)
 - agreement: of each two decoders: split, grammar, model, first, second, utterances, same_words,
   share, largest_cost_difference, largest_cost_utterance, different (up to 20 utterances)
 - comparisons: paired bootstrap of each model with the best of its split and grammar, for the
@@ -42,6 +44,7 @@ from itertools import combinations, groupby
 from typing import Any
 
 from pipeline.report.collect import Row, Run, SystemKey
+from pipeline.report.real_time import real_time_factor
 from pipeline.report.triage import worst_of
 from pipeline.score.agreement import OneBest, compare_decoders
 from pipeline.score.bootstrap import compare
@@ -130,9 +133,9 @@ def _comparisons(run: Run) -> Iterator[Row]:
                 "decoder": best.decoder,
                 "best": best.model,
                 "model": key.model,
-                "difference": -found.difference,
-                "low": -found.high,
-                "high": -found.low,
+                "difference": 0.0 - found.difference,  # 0 has no sign then
+                "low": 0.0 - found.high,
+                "high": 0.0 - found.low,
                 "probability_better": found.probability_better,
             }
 
@@ -165,6 +168,12 @@ def _training(run: Run) -> Row:
     return table
 
 
+def _rtf(run: Run, key: SystemKey) -> float | None:
+    seconds = [s["seconds"] for s in run.sets if (s["split"], s["set"]) == (key.split, "test")]
+    place = (key.split, key.grammar, key.model, key.decoder)
+    return real_time_factor(run.config, run.benchmarks, sum(seconds), place)
+
+
 def _headline(run: Run) -> Row | None:
     best = best_systems(run)
     if not best:
@@ -190,7 +199,10 @@ def make_results(run: Run) -> dict[str, Any]:
         "title": run.config.title,
         "headline": _headline(run),
         "sets": run.sets,
-        "wer": [_wer_row(key, result) for key, result in run.scores.items()],
+        "perplexities": run.perplexities,
+        "wer": [
+            {**_wer_row(key, result), "rtf": _rtf(run, key)} for key, result in run.scores.items()
+        ],
         "agreement": list(_agreements(run)),
         "comparisons": list(_comparisons(run)),
         "errors": list(_error_rows(run)),

@@ -25,6 +25,7 @@ def test_whole_run(tmp_path: Path) -> None:
         "utterances": 30,
         "speakers": 2,
         "words": 30,
+        "unknown": None,  # there is no lang/words.txt
         "seconds": 15.0,
     }
     assert len(run.steps["theo"]["lstm"]) == 90

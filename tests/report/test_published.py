@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 
+from pipeline.graph.arpa import Arpa, write_arpa
+from pipeline.io.json_lines import read_json_lines, write_json_lines
+from pipeline.io.symbols import SymbolTable
 from pipeline.report.collect import collect
 from pipeline.report.page import make_page
 from pipeline.report.published import results_markdown
 from pipeline.report.results import make_results
 from pipeline.report.sections import setting_text
-from tests.report.toy_run import make_toy_run, toy_config
+from tests.report.toy_run import DIGITS, make_toy_run, toy_config
 
 TUNED = {"wer": 43.21, "lm_weight": 9.0, "insertion_penalty": 0.5}
 
@@ -44,7 +47,7 @@ def test_every_score_has_its_row(results: dict[str, Any]) -> None:
         cells = table[row["split"], row["grammar"], row["model"]]
         if row["decoder"] in cells[3]:
             assert cells[4] == f"{row['fixed']['wer']:.2f}"
-            assert cells[7:] == [f"{row['best']['wer']:.2f}", setting_text(row["best"])]
+            assert cells[8:] == [f"{row['best']['wer']:.2f}", setting_text(row["best"])]
     assert "tuned" not in page
     assert "synthetic" not in page
     assert "| WER %, synthetic speech |" in results_markdown({**results, "title": "Synthetic"})
@@ -53,7 +56,7 @@ def test_every_score_has_its_row(results: dict[str, Any]) -> None:
 def test_weights_chosen_on_another_set_have_their_column(results: dict[str, Any]) -> None:
     page = results_markdown(tuned(results))
     for cells in rows_of(page, "Word error rates"):
-        assert cells[9:] == (["–", "–"] if cells[0] == "theo" else ["43.21", "9 / 0.5"])
+        assert cells[10:] == (["–", "–"] if cells[0] == "theo" else ["43.21", "9 / 0.5"])
     assert "fewest errors on theo" in page
     html = make_page(tuned(results), [])
     assert "Tuned WER: at the weight and penalty with the fewest errors on theo" in html
@@ -77,6 +80,37 @@ def test_training_and_cost_are_sums_of_what_was_measured(results: dict[str, Any]
     for row in results["checksums"]:
         assert row["sha256"][:16] in page
     assert results["machine"]["processor"] in page
+
+
+def test_words_of_no_lexicon_perplexity_and_trainings_apart(tmp_path: Path) -> None:
+    grammars = {"loop": {"type": "loop"}, "pair": {"type": "ngram", "order": 2}}
+    config = toy_config(grammars=grammars, lms={"recurrent": {"text": "text.txt", "num_epochs": 1}})
+    toy = make_toy_run(tmp_path, config, utterances=40)
+    SymbolTable(["<eps>", *DIGITS[1:]]).write(tmp_path / "lang/words.txt")  # without ZERO
+    words = dict.fromkeys(("<s>", "</s>", *DIGITS), (-1.0, 0.0))
+    model = Arpa(({(word,): value for word, value in words.items()}, {}))
+    for split in config.splits:
+        write_arpa(tmp_path / split / "grammars/pair/lm.arpa.gz", model)
+    write_json_lines(tmp_path / "lang/lms/recurrent/log.jsonl", [{"held_out_perplexity": 12.34}])
+    results = make_results(collect(toy.root, toy.config))
+    (test,) = [s for s in results["sets"] if (s["split"], s["set"]) == ("theo", "test")]
+    texts = [
+        cut["supervisions"][0]["text"]
+        for cut in read_json_lines(tmp_path / "theo/data/test/cuts.jsonl.gz")
+    ]
+    zeros = " ".join(texts).split().count("ZERO")
+    assert 0 < zeros == test["unknown"]
+    page = results_markdown(results)
+    table = rows_of(page, "Language models")
+    # Every digit and every end of a sentence has probability 1/10.
+    assert ["theo", "pair", "test", "10.0", str(test["words"] + len(texts))] in table
+    assert ["–", "recurrent", "held out", "12.3", "–"] in table
+    assert f"| {zeros} ({100 * zeros / test['words']:.2f} %) |" in page
+    results["training"]["theo"]["lstm"]["epochs"][0]["seconds"] = 61.0
+    page = results_markdown(results)
+    assert "Trained apart, and not in the sum: lstm of theo (1 min 01 s)." in page
+    jobs = [*results["stages"], {**results["stages"][0], "job": "theo/lstm/train"}]
+    assert "lstm of theo" not in results_markdown({**results, "stages": jobs})
 
 
 def test_a_run_without_scores_has_a_page(tmp_path: Path) -> None:
