@@ -29,7 +29,9 @@ def main(arguments: list[str] | None = None) -> None:
         if not rows:
             raise UserError(f"{args.results}: no network has results of {', '.join(splits)}")
         words = ", ".join(sorted({f"{row.words:,} words × {row.seeds} seeds" for row in rows}))
-        print(f"Grammar {grammar}; {', '.join(splits)}; {words}.\n\n{markdown(rows)}\n")
+        print(
+            f"Grammar {grammar}; {', '.join(splits)}; {words}.\n\n{markdown(rows, config.title)}\n"
+        )
         if args.pool:
             pool = pooled_difference(config, results, grammar, splits, args.pool)
             print(

@@ -23,24 +23,24 @@ def results_markdown(results: Row) -> str:
     Args:
         results: content of results.json.
     """
+    speech = ", synthetic speech" if "synthetic" in results["title"].lower() else ""
     parts = [
         f"# Results: {results['title']}\n"
         f"Written by `hybrid report {results['recipe']} --publish`; run the recipe to change it.\n",
         f"{IN_SHORT}{results_table(results) or NOTHING}",
-        *_scores(results),
-        *_comparisons(results["comparisons"]),
+        *_scores(results, speech),
+        *_comparisons(results["comparisons"], speech),
         *filter(None, [perplexity_markdown(results["perplexities"])]),
-        *_training(results["training"]),
+        *_training(results["training"], speech),
         _cost(results),
         _sources(results),
     ]
     return "\n".join(parts)
 
 
-def _scores(results: Row) -> Iterator[str]:
+def _scores(results: Row, speech: str) -> Iterator[str]:
     rows = results["wer"]
     has_tuned = any(row["tuned"] is not None for row in rows)
-    speech = ", synthetic speech" if "synthetic" in results["title"].lower() else ""
     header = ["split", "grammar", "model", "decoder", f"WER %{speech}", "95 % interval"]
     header += ["errors / words", "RTF", "best on the test", "at"]
     header += ["tuned", "at"] if has_tuned else []
@@ -61,10 +61,11 @@ def _scores(results: Row) -> Iterator[str]:
         )
 
 
-def _comparisons(rows: list[Row]) -> Iterator[str]:
+def _comparisons(rows: list[Row], speech: str) -> Iterator[str]:
     if not rows:
         return
-    header = ("split", "grammar", "model", "WER above the best", "95 % interval", "really worse")
+    above = f"WER above the best{speech}"
+    header = ("split", "grammar", "model", above, "95 % interval", "really worse")
     lines = [
         (
             *(row["split"], row["grammar"], f"{row['model']} over {row['best']}"),
@@ -76,7 +77,7 @@ def _comparisons(rows: list[Row]) -> Iterator[str]:
     yield "## Can the models be told apart?\nPaired bootstrap.\n\n" + pipe_table(header, lines)
 
 
-def _training(table: dict[str, dict[str, Row]]) -> Iterator[str]:
+def _training(table: dict[str, dict[str, Row]], speech: str) -> Iterator[str]:
     lines = []
     for split, networks in table.items():
         for network, found in networks.items():
@@ -92,7 +93,7 @@ def _training(table: dict[str, dict[str, Row]]) -> Iterator[str]:
                 *(*shares, duration(sum(seconds)) if seconds else "–"),
             ])  # fmt: skip
     if lines:
-        header = ["split", "network", "epochs", "steps", "held-out loss", "frames right %"]
+        header = ["split", "network", "epochs", "steps", f"held-out loss{speech}", "frames right %"]
         header += ["steps clipped", "skipped", "time"]
         yield "## Training of networks\n" + pipe_table(header, lines)
 

@@ -135,11 +135,12 @@ def difference_text(difference: Difference) -> str:
     return f"{shown}, {p_text(difference.p_value)}" if difference.mean.count > 1 else shown
 
 
-def markdown(rows: Sequence[NetworkRow]) -> str:
-    """The rows as a table."""
+def markdown(rows: Sequence[NetworkRow], title: str = "") -> str:
+    """The rows as a table; of a recipe whose title says "synthetic", the table says so too."""
+    speech = ", synthetic speech" if "synthetic" in title.lower() else ""
     lines = [
-        "| network | WER % (95 %) | seeds | compared with | difference (95 %), p | parameters "
-        "| bytes | RTF | training s | clipped steps |",
+        f"| network | WER %{speech} (95 %) | seeds | compared with | difference (95 %), p "
+        "| parameters | bytes | RTF | training s | clipped steps |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for row in rows:
