@@ -12,7 +12,7 @@ from typing import Any
 from pipeline.io.errors import UserError
 from pipeline.report.pipe_table import pipe_table
 from pipeline.report.sections import interval_text, merge_decoders, setting_text
-from pipeline.report.voices import voice_markdown
+from pipeline.report.voices import comparison_markdown, voice_markdown
 from pipeline.report.whole_words import whole_word_markdown
 
 Row = dict[str, Any]
@@ -69,6 +69,7 @@ def results_table(results: Row) -> str:
     parts.append(_agreement(results["agreement"]))
     parts.append(whole_word_markdown(results.get("whole_words", [])))
     parts.append(voice_markdown(results.get("voices", [])))
+    parts.append(comparison_markdown(results.get("voice_comparisons", [])))
     return "\n".join(part for part in parts if part)
 
 

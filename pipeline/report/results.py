@@ -21,7 +21,8 @@ Fields (WER in per cent, time in seconds; null where a run has not got that far)
   errors)
 - whole_words: split and what results.json of the stage whole_word has
 - voices: split, voice and what results.json of the voice has: sets, each with utterances, words,
-  errors, wer, interval, misheard
+  errors, wer, interval, misheard, counts
+- voice_comparisons: see compare_voices in voices.py
 - gmm: split -> rung -> the lines of log.jsonl that have a log_likelihood
 - training: split -> network -> {epochs: lines of log.jsonl, with held-out wer (per cent) if it
   was asked for, steps, clipped, skipped}
@@ -46,6 +47,7 @@ from typing import Any
 from pipeline.report.collect import Row, Run, SystemKey
 from pipeline.report.real_time import real_time_factor
 from pipeline.report.triage import worst_of
+from pipeline.report.voices import compare_voices
 from pipeline.score.agreement import OneBest, compare_decoders
 from pipeline.score.bootstrap import compare
 from pipeline.score.wer import Errors
@@ -193,6 +195,9 @@ def make_results(run: Run) -> dict[str, Any]:
         for split, rungs in run.gmm_logs.items()
         if rungs
     }
+    voices = [
+        {"split": split, "voice": voice, **found} for (split, voice), found in run.voices.items()
+    ]
     return {
         "format": FORMAT,
         "recipe": run.config.recipe,
@@ -207,10 +212,8 @@ def make_results(run: Run) -> dict[str, Any]:
         "comparisons": list(_comparisons(run)),
         "errors": list(_error_rows(run)),
         "whole_words": [{"split": split, **found} for split, found in run.whole_words.items()],
-        "voices": [
-            {"split": split, "voice": voice, **found}
-            for (split, voice), found in run.voices.items()
-        ],
+        "voices": voices,
+        "voice_comparisons": list(compare_voices(voices, run.config.seed)),
         "gmm": gmm,
         "training": _training(run),
         "triage": [worst_of(found) for found in run.findings.values()],

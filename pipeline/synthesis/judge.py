@@ -71,6 +71,8 @@ def understood(said: Iterable[Said], recogniser: Recogniser, seed: int) -> dict[
         "interval": asdict(wer_interval(errors, seed)),
         "no_error_limit": None if sums.errors else no_error_limit(sums.words),
         "misheard": misheard[:20],
+        # Words, insertions, deletions and substitutions of each, by speaker in the order asked for.
+        "counts": [[e.words, e.insertions, e.deletions, e.substitutions] for e in errors],
     }
 
 
