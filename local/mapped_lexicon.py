@@ -1,6 +1,6 @@
 """Pronunciations of words that a lexicon lacks: espeak-ng's phonemes in the lexicon's phones.
 
-The map (pipeline/graph/phone_map.py) is learned from words that the lexicon has.
+The map (pipeline/data/phone_map.py) is learned from words that the lexicon has.
 """
 
 from __future__ import annotations
@@ -10,11 +10,9 @@ from dataclasses import dataclass, field
 
 from local.espeak import phonemes
 from pipeline.data.corpus import LexiconEntry
-from pipeline.graph.phone_map import PhoneMap, learn_phone_map
-from pipeline.score.wer import align_words
+from pipeline.data.phone_map import learn_phone_map
 
 LEARN_WORDS = 5000  # of the lexicon, evenly spread; more change little
-CHECK_EVERY = 10  # one word in so many is kept back and tells how good the map is
 
 Pair = tuple[Sequence[str], Sequence[str]]  # espeak-ng's phonemes of a word, the lexicon's phones
 
@@ -59,25 +57,6 @@ def propose(
         else:
             found.left_out[word] = "espeak-ng says nothing"
     return found
-
-
-def wrong_phones(pairs: Sequence[Pair]) -> tuple[int, float]:
-    """How good such a map is: learned without some of the words, told by these.
-
-    Returns:
-        words kept back, and the share of their phones that are wrong, in per cent.
-    """
-    phone_map = learn_phone_map([pair for n, pair in enumerate(pairs, 1) if n % CHECK_EVERY])
-    kept_back = pairs[CHECK_EVERY - 1 :: CHECK_EVERY]
-    wrong = total = 0
-    for source, target in kept_back:
-        wrong += sum(a != b for a, b in align_words(target, _known_phones(phone_map, source)))
-        total += len(target)
-    return len(kept_back), 100 * wrong / total
-
-
-def _known_phones(phone_map: PhoneMap, source: Sequence[str]) -> list[str]:
-    return [phone for p in source if p in phone_map.table for phone in phone_map.best(p)]
 
 
 def _spoken(word: str) -> str:

@@ -9,12 +9,17 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
-from local.mapped_lexicon import CHECK_EVERY, propose, wrong_phones
+from local.mapped_lexicon import Pair, propose
 from pipeline.data.lexicon import read_lexicon, write_lexicon
+from pipeline.data.phone_map import PhoneMap, learn_phone_map
 from pipeline.graph.text import read_sentences
 from pipeline.io.errors import UserError, run
+from pipeline.score.wer import align_words
+
+CHECK_EVERY = 10  # one word in so many is kept back and tells how good the map is
 
 
 def arguments(given: list[str] | None) -> argparse.Namespace:
@@ -29,6 +34,25 @@ def arguments(given: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--silence-phones", nargs="*", default=["SIL", "SPN", "NSN"])
     parser.add_argument("--output", type=Path, required=True, help="lexicon lines")
     return parser.parse_args(given)
+
+
+def wrong_phones(pairs: Sequence[Pair]) -> tuple[int, float]:
+    """How good such a map is: learned without some of the words, told by these.
+
+    Returns:
+        words kept back, and the share of their phones that are wrong, in per cent.
+    """
+    phone_map = learn_phone_map([pair for n, pair in enumerate(pairs, 1) if n % CHECK_EVERY])
+    kept_back = pairs[CHECK_EVERY - 1 :: CHECK_EVERY]
+    wrong = total = 0
+    for source, target in kept_back:
+        wrong += sum(a != b for a, b in align_words(target, _known_phones(phone_map, source)))
+        total += len(target)
+    return len(kept_back), 100 * wrong / total
+
+
+def _known_phones(phone_map: PhoneMap, source: Sequence[str]) -> list[str]:
+    return [phone for p in source if p in phone_map.table for phone in phone_map.best(p)]
 
 
 def main(given: list[str] | None = None) -> None:

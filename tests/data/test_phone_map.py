@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from local.digits import digit_lexicon
 from pipeline.bin.propose_pronunciations import main
 from pipeline.data.lexicon import read_lexicon, write_lexicon
-from pipeline.graph.phone_map import FLOOR, LONGEST, expected_pairs, learn_phone_map
+from pipeline.data.phone_map import FLOOR, LONGEST, expected_pairs, learn_phone_map
 from pipeline.io.errors import UserError
 
 words = st.lists(st.sampled_from("xyz"), min_size=1, max_size=4).map(tuple)
