@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.arguments import mistakes_as_lines
+from pipeline.cli.running import executor_options
 from pipeline.cli.stopping import run_to_end
 from pipeline.cli.tables import echo_table
 from pipeline.io.errors import UserError
@@ -24,9 +25,25 @@ def study(
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Trainings side by side [default: all cores].")
     ] = None,
+    profile: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="How jobs are run: a folder of profiles/ (slurm, cluster) or any other; --jobs is "
+            "then how many at a time [default: on this machine].",
+        ),
+    ] = None,
     shares: Annotated[
         int, typer.Option(min=1, help="Jobs of a cluster that share the trainings.")
     ] = 1,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Trainings side by side in each share [default: its part of the cores; 1 with "
+            "--profile].",
+        ),
+    ] = None,
 ) -> None:
     """Run a study's trainings that have no result yet, then write its page.
 
@@ -37,6 +54,8 @@ def study(
       hybrid study clipping_study --plan
 
       hybrid study clipping_study --small --jobs 2
+
+      hybrid study clipping_study --profile slurm --shares 20
     """
     folder = REPOSITORY / "recipes" / name
     with mistakes_as_lines():
@@ -47,15 +66,33 @@ def study(
             rows = _plan(folder, small, jobs or os.cpu_count() or 1)
             echo_table(("question", "trainings", "stored", "to run", "time"), rows, right=(1, 2, 3))
             return
-    settings = [f"small={str(small).lower()}", f"shares={shares}"]
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(folder / "Snakefile")]
-    command += ["--cores", str(jobs or "all"), "--config", *settings]
+        command = _command(folder, small, jobs, profile, shares, threads)
     environment = {**os.environ, **program_environment(os.environ, conda=False)}
     status = run_to_end(command, environment)
     if status:
         raise typer.Exit(status)
     page = Path("exp", name, "small") if small else folder
     typer.echo(f"{page / 'README.md'} is written")
+
+
+def _command(
+    folder: Path,
+    small: bool,
+    jobs: int | None,
+    profile: str | None,
+    shares: int,
+    threads: int | None,
+) -> list[str]:
+    """Snakemake with the study's Snakefile.
+
+    Raises:
+        ConfigError: there is no such profile.
+    """
+    settings = [f"small={str(small).lower()}", f"shares={shares}"]
+    if threads is not None:
+        settings.append(f"threads={threads}")
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(folder / "Snakefile")]
+    return [*command, *executor_options(profile, jobs), "--config", *settings]
 
 
 def _plan(folder: Path, small: bool, jobs: int) -> list[list[str]]:

@@ -147,6 +147,7 @@ def write_page(
         "    hybrid study clipping_study --plan     # how many trainings, how long",
         "    hybrid study clipping_study --small    # the short form",
         "    hybrid study clipping_study            # all that is missing, then this page",
+        "    hybrid study clipping_study --profile slurm --shares 20    # by jobs of a cluster",
         "",
     ]
     shown: set[str] = set()
