@@ -17,6 +17,8 @@ from pipeline.io.errors import UserError
 from pipeline.io.quantities import duration
 from pipeline.workflow import REPOSITORY, program_environment
 
+PLAN = ("question", "trainings", "stored", "to run", "time", "training from nothing, CPU")
+
 
 def study(
     name: Annotated[str, typer.Argument(help="A folder of recipes/ with a study.yaml.")],
@@ -64,7 +66,7 @@ def study(
             raise UserError(f"study {name}: no such study; known are {', '.join(known)}")
         if plan:
             rows = _plan(folder, small, jobs or os.cpu_count() or 1)
-            echo_table(("question", "trainings", "stored", "to run", "time"), rows, right=(1, 2, 3))
+            echo_table(PLAN, rows, right=(1, 2, 3, 4, 5), header_in_files=True)
             return
         command = _command(folder, small, jobs, profile, shares, threads)
     environment = {**os.environ, **program_environment(os.environ, conda=False)}
@@ -96,22 +98,40 @@ def _command(
 
 
 def _plan(folder: Path, small: bool, jobs: int) -> list[list[str]]:
-    """Trainings by question: planned, stored, and the time that the rest would take."""
+    """Trainings by question: planned, stored, the time that the rest would take, the cost of all.
+
+    The last column is CPU time of the trainings alone, as the stored runs have it (of one that is
+    not stored, their mean); searching the test sets comes on top. A training that several questions
+    share counts in the first. The last row is of all questions.
+    """
     from pipeline.study.design import load_study
     from pipeline.study.results import read_stored, result_file, stored_file
 
     planned = load_study(folder / "study.yaml").plan(small)
     stored = read_stored(stored_file(folder))
     results = Path("exp") / folder.name / ("small_runs" if small else "full_runs")
-    seconds = [r["train_cpu_seconds"] for r in stored.values() if "train_cpu_seconds" in r]
-    each = 1.2 * sum(seconds) / len(seconds) if seconds else 15.0  # decoding is a fifth more
-    rows: list[list[str]] = []
+    seconds = {i: r["train_cpu_seconds"] for i, r in stored.items() if "train_cpu_seconds" in r}
+    each = sum(seconds.values()) / len(seconds) if seconds else 12.5
+    searched = 1.2  # decoding is a fifth more
+    counts: list[tuple[str, int, int, int, float]] = []
     counted: set[str] = set()
     for name, cells in planned.items():
         ids = {cell.run_id for cell in cells} - counted
         counted |= ids
         missing = ids if small else ids - stored.keys()
         todo = sum(not result_file(results, run_id).is_file() for run_id in missing)
-        row = [name, str(len(ids)), str(len(ids & stored.keys())), str(todo)]
-        rows.append([*row, duration(todo * each / jobs)])
-    return rows
+        cost = sum(seconds.get(run_id, each) for run_id in ids)
+        counts.append((name, len(ids), len(ids & stored.keys()), todo, cost))
+    _, *columns = zip(*counts, strict=True)
+    counts.append(("in all", *(sum(column) for column in columns)))
+    return [
+        [
+            name,
+            str(num),
+            str(kept),
+            str(todo),
+            duration(todo * searched * each / jobs),
+            duration(of),
+        ]
+        for name, num, kept, todo, of in counts
+    ]

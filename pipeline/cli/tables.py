@@ -8,12 +8,16 @@ import typer
 
 
 def echo_table(
-    header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    right: Sequence[int] = (),
+    header_in_files: bool = False,
 ) -> None:
     """Print rows under a header.
 
     Args:
         right: columns that are set flush right; the last column is never cut.
+        header_in_files: there is a header outside a terminal too.
     """
     import sys
 
@@ -36,7 +40,7 @@ def echo_table(
         Console(highlight=False).print(table)
         return
     widths = [max(len(row[c]) for row in [header, *rows]) for c in range(len(header))]
-    for row in rows:
+    for row in [header, *rows] if header_in_files else rows:
         cells = [
             cell.rjust(width) if column in right else cell.ljust(width)
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))

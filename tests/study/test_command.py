@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from pipeline.cli import app, study
+from pipeline.study.design import load_study
+from pipeline.study.results import stored_file, write_stored
 from pipeline.workflow import REPOSITORY
 from tests.workflow.snakemake_program import run_snakemake
 
@@ -101,3 +104,36 @@ def test_threads_of_a_share(settings: tuple[str, ...], threads: int, tmp_path: P
     result = run_snakemake(tmp_path, *outer)
     assert result.returncode == 0, result.stdout + result.stderr
     assert f"--jobs {threads} --output-dir s/small_runs" in result.stdout
+
+
+def test_the_plan_tells_what_all_of_it_costs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "recipes" / "toy"
+    folder.mkdir(parents=True)
+    grid = "grid: {network.clipping: [{method: none}, {method: norm}]}"
+    (folder / "study.yaml").write_text(
+        "title: T\nseeds: 2\nbase: {inputs: x, network: {}}\n"
+        f"questions: {{one: {{asks: a, {grid}}}, two: {{asks: b, seeds: 3, {grid}}}}}\n",
+        encoding="utf-8",
+    )
+    # Three of the six trainings: a mean of 100 s. Those of seed 3 are of the second question alone.
+    cells = load_study(folder / "study.yaml").cells("two")
+    kept = [cell.run_id for cell in cells if cell.seed == 1] + [cells[1].run_id]
+    runs = {
+        run_id: {"run_id": run_id, "train_cpu_seconds": spent}
+        for run_id, spent in zip(kept, (30.0, 70.0, 200.0), strict=True)
+    }
+    write_stored(stored_file(folder), runs)
+    monkeypatch.setattr(study, "REPOSITORY", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, ["study", "toy", "--plan", "--jobs", "2"])
+    assert result.exit_code == 0, result.output
+    head, *rows = [re.split(r" {2,}", line.strip()) for line in result.output.splitlines()]
+    assert head[-1] == "training from nothing, CPU"
+    assert rows == [
+        # 300 s are stored, the fourth training is taken for 100 s; to run: 1.2 * 100 s / 2.
+        ["one", "4", "3", "1", "1 min 00 s", "6 min 40 s"],
+        ["two", "2", "0", "2", "2 min 00 s", "3 min 20 s"],
+        ["in all", "6", "3", "3", "3 min 00 s", "10 min 00 s"],
+    ]
