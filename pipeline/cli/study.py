@@ -124,14 +124,8 @@ def _plan(folder: Path, small: bool, jobs: int) -> list[list[str]]:
         counts.append((name, len(ids), len(ids & stored.keys()), todo, cost))
     _, *columns = zip(*counts, strict=True)
     counts.append(("in all", *(sum(column) for column in columns)))
+    one = searched * each / jobs
     return [
-        [
-            name,
-            str(num),
-            str(kept),
-            str(todo),
-            duration(todo * searched * each / jobs),
-            duration(of),
-        ]
-        for name, num, kept, todo, of in counts
+        [name, str(num), str(kept), str(todo), duration(todo * one), duration(cost)]
+        for name, num, kept, todo, cost in counts
     ]

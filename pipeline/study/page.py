@@ -20,6 +20,7 @@ from pipeline.study.tables import (
     Row,
     Table,
     clear_of_chance,
+    is_synthetic,
     label,
     p_text,
     searched_grammars,
@@ -170,7 +171,7 @@ def write_page(
 def _grammar_question(tables: list[Table], strong_to_weak: Sequence[str]) -> list[str]:
     """Does an effect survive a strong grammar? All comparisons that were made with two or more."""
     lines: list[str] = []
-    pairs = clear_weak = clear_both = clear_strong = 0
+    pairs = synthetic = clear_weak = clear_both = clear_strong = 0
     for table in tables:
         grammars = searched_grammars(table, strong_to_weak)
         rows = [row for row in table.rows if len(row.against) > 1]
@@ -185,21 +186,24 @@ def _grammar_question(tables: list[Table], strong_to_weak: Sequence[str]) -> lis
             for found in (weak, strong)
         )
         both = sum(a and b for a, b in zip(is_weak, is_strong, strict=True))
-        pairs += len(rows)
+        artificial = sum(any(is_synthetic(value) for value in row.values) for row in rows)
+        where = f"; {artificial} on synthetic speech" if artificial else ""
+        pairs, synthetic = pairs + len(rows), synthetic + artificial
         clear_weak, clear_strong = clear_weak + sum(is_weak), clear_strong + sum(is_strong)
         clear_both += both
         sizes = [np.mean([abs(found.mean.mean) for found in one]) for one in (weak, strong)]
         lines.append(
-            f"| {table.name} | {', '.join(reversed(grammars))} | {len(rows)} | {sum(is_weak)} "
-            f"| {sum(is_strong)} | {both} | {sizes[0]:.2f} | {sizes[1]:.2f} |"
+            f"| {table.name} | {', '.join(reversed(grammars))} | {len(rows)}{where} "
+            f"| {sum(is_weak)} | {sum(is_strong)} | {both} | {sizes[0]:.2f} | {sizes[1]:.2f} |"
         )
     if not lines:
         return []
+    of_them = f" ({synthetic} of them on synthetic speech)" if synthetic else ""
     return [
         "## Does an effect survive a strong grammar?",
-        f"Of {pairs} comparisons that were decoded with a weak and a strong grammar, {clear_weak} "
-        f"differ beyond chance with the weak one and {clear_strong} with the strong one, "
-        f"{clear_both} with both. Mean sizes of the differences are given beside each other; "
+        f"Of {pairs} comparisons that were decoded with a weak and a strong grammar{of_them}, "
+        f"{clear_weak} differ beyond chance with the weak one and {clear_strong} with the strong "
+        f"one, {clear_both} with both. Mean sizes of the differences are given beside each other; "
         "each count is Holm-adjusted within its question.",
         "",
         "| question | grammars, weak to strong | comparisons | clear, weak | clear, strong "

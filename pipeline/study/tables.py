@@ -13,6 +13,7 @@ from scipy import stats
 
 from pipeline.study.design import Question, Study
 from pipeline.study.results import Runs
+from pipeline.study.sources import SOURCES
 
 LEVEL = 0.95
 SIGNIFICANT = 0.05
@@ -96,10 +97,17 @@ class Table:
     found: int
 
 
+def is_synthetic(value: Any) -> bool:
+    """Whether a grid's value names an input whose speech nobody spoke."""
+    return isinstance(value, str) and value in SOURCES and SOURCES[value].synthetic
+
+
 def label(value: Any) -> str:
-    """A grid's value as a reader knows it."""
+    """A grid's value as a reader knows it; an input of synthetic speech says so."""
     if value is None:
         return "none"
+    if is_synthetic(value):
+        return f"{value} (synthetic speech)"
     if not isinstance(value, dict):
         return f"{value:g}" if isinstance(value, float) else str(value)
     shown = dict(value)

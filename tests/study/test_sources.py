@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import pytest
 
 from pipeline.study.design import load_study
 from pipeline.study.sources import SOURCES
-from pipeline.workflow import REPOSITORY
+from pipeline.study.tables import label
+from pipeline.workflow import REPOSITORY, load_recipe
 from tests.workflow.snakemake_program import run_snakemake
 
 RECIPE = REPOSITORY / "recipes" / "clipping_study"
@@ -32,6 +34,21 @@ def test_the_study_asks_for_every_input_that_its_questions_name(commands: list[l
     named = {cell.inputs for name in study.questions for cell in study.cells(name)}
     assert named == set(SOURCES)
     assert len(commands) == len(SOURCES)
+
+
+def test_synthetic_speech_is_named_so_wherever_it_is_told_of() -> None:
+    spoken = {name: load_recipe({"recipe": source.recipe}) for name, source in SOURCES.items()}
+    made = {name for name, recipe in spoken.items() if recipe.corpus.name == "synth"}
+    assert made
+    assert {name for name in SOURCES if "(synthetic speech)" in label(name)} == made
+    page = (RECIPE / "README.md").read_text(encoding="utf-8")
+    for name in SOURCES:
+        cells = re.findall(rf"^\| {name}( \(synthetic speech\))? \|", page, re.MULTILINE)
+        assert all(bool(said) == (name in made) for said in cells)
+        assert not (name in made and re.search(rf"\({name}, ", page))  # in an answer
+    rows = re.findall(r"^\| corpus \| .*$", page, re.MULTILINE)
+    assert rows
+    assert all("; 3 on synthetic speech |" in row for row in rows)
 
 
 @pytest.mark.parametrize("name", SOURCES)
