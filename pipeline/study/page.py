@@ -34,6 +34,7 @@ FIGURES_OF = {
     "sgd_rate": ("rates.png",),
     "depth": ("norms.png",),
     "noise": ("norms.png",),
+    "corpus_rate": ("diverged.png",),
 }
 
 
@@ -120,7 +121,7 @@ def write_page(
     """
     tables = tabulate(study, runs)
     main = searched_grammars(tables[0], study.grammars)[-1]
-    figures = draw_all(tables, main, folder)
+    figures = draw_all(tables, main, folder, costs)
     seconds = sum(run.get("train_cpu_seconds", 0.0) for run in runs.values())
     planned = len({cell.run_id for name in study.questions for cell in study.cells(name)})
     lines = [
@@ -163,7 +164,7 @@ def write_page(
                 lines += [f"![{table.name}]({figure})", ""]
                 shown.add(figure)
     if costs is not None and study.cost is not None:
-        lines += cost_lines(costs, study.cost.inputs)
+        lines += [*cost_lines(costs, study.cost.inputs), "![cost](cost.png)", ""]
     lines += _grammar_question(tables, study.grammars)
     write_text(folder / "README.md", "\n".join(lines).rstrip() + "\n")
 
