@@ -24,6 +24,7 @@ from pipeline.study.tables import (
 
 NUM_NAMED = 4  # rows that an answer names; the rest is counted
 USABLE = 1.5  # a learning rate is usable up to so many times the lowest WER of its input
+NOTHING = 100.0  # WER of no words at all, in per cent: a bound above it excludes nothing
 METHOD = "method"
 
 
@@ -111,7 +112,10 @@ def _losses(table: Table) -> str:
 
 
 def _rates(table: Table, grammars: Sequence[str]) -> str:
-    """Which learning rates are usable with each method, and the differences at equal rates."""
+    """Which learning rates are usable with each method, and the differences at equal rates.
+
+    Where even the lowest WER is so high that no result could be excluded, that is said instead.
+    """
     place = next(i for i, path in enumerate(table.paths) if path.endswith("learning_rate"))
     groups: dict[str, dict[str, list[tuple[float, Row]]]] = defaultdict(lambda: defaultdict(list))
     for row in table.rows:
@@ -126,12 +130,21 @@ def _rates(table: Table, grammars: Sequence[str]) -> str:
             for rate, row in rows
             if not row.diverged and (grammar := weakest(row, grammars)) is not None
         }
-        most = USABLE * min(wers.values(), default=np.nan)
+        lowest = min(wers.values(), default=np.nan)
+        most = USABLE * lowest
+        begin = where + ": " if where else ""
+        if most >= NOTHING:
+            said.append(
+                f"{begin}the bound excludes nothing and no range is told, for {USABLE:g} times the "
+                f"lowest ({lowest:.1f} %) is {most:.1f} %, and a network that learned nothing has "
+                f"about {NOTHING:g} %"
+            )
+            continue
         ranges = []
         for name, rows in methods.items():
             rates = [f"{rate:g}" for rate, _ in rows if wers.get((name, rate), np.inf) <= most]
             ranges.append(f"{name} {', '.join(rates) or 'no rate'}")
-        said.append(f"{where + ': ' if where else ''}{'; '.join(ranges)}")
+        said.append(f"{begin}{'; '.join(ranges)}")
     return (
         f"Usable rates (no training diverged, mean WER at most {USABLE:g} times the lowest): "
         f"{'. '.join(said)}. At equal rates: {_differences(table, grammars)}"

@@ -82,6 +82,30 @@ def test_usable_rates_are_listed_by_method() -> None:
     assert "at most 1.5 times the lowest): none 0.1, 1; norm 1 1. At equal rates:" in said
 
 
+def test_no_rate_counts_as_usable_where_the_rule_excludes_nothing() -> None:
+    grid: dict[str, list[Any]] = {
+        "inputs": ["easy", "hard"],
+        "network.training.learning_rate": [0.1, 1.0],
+        "network.clipping": [NONE, NORM],
+    }
+
+    def measure(lowest: float) -> Callable[[tuple[Any, ...], int], dict[str, Any]]:
+        def wer(values: tuple[Any, ...], seed: int) -> dict[str, Any]:
+            name, rate, _ = values
+            return {"wer": {"easy": 10.0, "hard": lowest}[name] + (20.0 if rate == 1.0 else 0.0)}
+
+        return wer
+
+    # 1.5 times 67 is 100.5: more than the 100 of a network that says nothing; 1.5 times 66 is 99.
+    said = answered("rates", grid, measure(67.0))
+    usable = said.partition(" At equal rates:")[0]
+    assert "easy: none 0.1; norm 1 0.1. hard: the bound excludes nothing" in usable
+    assert "1.5 times the lowest (67.0 %) is 100.5 %" in usable
+    assert "none 0.1, 1" not in usable
+    told = answered("rates", grid, measure(66.0))
+    assert "hard: none 0.1, 1; norm 1 0.1, 1. At equal rates:" in told
+
+
 def test_families_are_compared_by_the_means_of_their_thresholds() -> None:
     clippings = [{"method": m, "threshold": t} for m in ("value", "norm") for t in (0.1, 1.0)]
 
