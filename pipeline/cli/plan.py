@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -23,10 +23,12 @@ from pipeline.cli.costs import (
 from pipeline.cli.dag import read_jobs
 from pipeline.cli.job_state import JobState, stage_of_rule
 from pipeline.cli.measured import size_of
+from pipeline.cli.published_costs import read_costs
 from pipeline.cli.running import chosen_stages
 from pipeline.cli.tables import echo_table
 from pipeline.config import Config
 from pipeline.io.quantities import duration, size
+from pipeline.workflow import REPOSITORY
 
 
 @dataclass(frozen=True)
@@ -36,26 +38,38 @@ class Plan:
     jobs: list[JobState]  # earlier before later ones
     costs: dict[int, Cost]  # place in `jobs` -> cost; others are unknown
     from_elsewhere: int  # of the costs: how many were measured in other runs
+    published: int = 0  # of the costs: how many are those of the published results
 
 
-def make_plan(jobs: Sequence[JobState], root: str) -> Plan:
-    """The cost of each job that runs: its own last run's, else of its rule, else of other runs."""
+def make_plan(
+    jobs: Sequence[JobState], root: str, published: Mapping[str, Cost] | None = None
+) -> Plan:
+    """The cost of each job that runs.
+
+    Its own last run's, else of its rule, else that of the published results (published_costs.py),
+    else of other runs.
+    """
+    stored = published or {}
     done = [(job, cost) for job in jobs if (cost := job_cost(job)) is not None]
     own = {id(job): cost for job, cost in done}
     others = other_runs(root)
     todo = [job for job in jobs if job.runs]
-    costs, from_elsewhere = {}, 0
+    costs, from_elsewhere, from_published = {}, 0, 0
     for place, job in enumerate(todo):
         if job.benchmark is None:  # a moment's work in Snakemake's own process
             costs[place] = Cost(0.0, None, size_of(job.outputs))
             continue
         cost = own.get(id(job)) or guess_cost(job, done)
         if cost is None:
+            name = job.benchmark.removeprefix(f"{root}/benchmarks/").removesuffix(".tsv")
+            cost = stored.get(name)
+            from_published += cost is not None
+        if cost is None:
             cost = cost_elsewhere(job, root, others)
             from_elsewhere += cost is not None
         if cost is not None:
             costs[place] = cost
-    return Plan(todo, costs, from_elsewhere)
+    return Plan(todo, costs, from_elsewhere, from_published)
 
 
 def up_to(jobs: Sequence[JobState], config: Config, stages: Sequence[str]) -> list[JobState]:
@@ -100,7 +114,7 @@ def plan(
         config, tree = read_recipe(recipe, changes)
         stages, forced = chosen_stages(config, first, last, force)
         known = up_to(read_jobs(config, tree, forced), config, stages)
-    found = make_plan(known, config.root)
+    found = make_plan(known, config.root, read_costs(REPOSITORY / "recipes" / config.recipe))
     if not found.jobs:
         typer.echo("nothing to be done")
         return
@@ -143,6 +157,11 @@ def _echo(found: Plan, config: Config, cores: int) -> None:
         )
     if unknown:
         typer.echo(f"{counted(unknown)} never ran in this folder: the cost is not known")
+    if found.published:
+        typer.echo(
+            f"{counted(found.published)} judged by recipes/{config.recipe}/RESULTS.md, "
+            "on the machine named there, disk not counted"
+        )
     if found.from_elsewhere:
         typer.echo(
             f"{counted(found.from_elsewhere)} judged by other runs in {Path(config.root).parent}/, "

@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.arguments import Changes, Recipe, mistakes_as_lines, read_recipe
+from pipeline.cli.published_costs import write_costs
 from pipeline.cli.run import show_results
 from pipeline.cli.running import run_snakemake, snakemake_command
 from pipeline.config import ConfigError
@@ -105,6 +106,8 @@ def report(
         with mistakes_as_lines():
             page = _to_publish(root, recipe, changes or [])
         write_text(folder / "RESULTS.md", page)
+        results = json.loads((root / "report" / "results.json").read_text(encoding="utf-8"))
+        write_costs(folder, results["stages"])
         readme = folder / "README.md"
         if readme.is_file():
             write_text(readme, with_table(readme.read_text(encoding="utf-8"), page))

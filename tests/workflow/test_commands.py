@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from pipeline.cli import app
 from pipeline.cli.clean import disk_usage, run_parts
 from pipeline.cli.compare import compare_cells, find_run, read_cells
+from pipeline.cli.costs import Cost
 from pipeline.cli.doctor import (
     check_corpora,
     check_folder,
@@ -22,6 +23,7 @@ from pipeline.cli.doctor import (
     check_python,
     read_pins,
 )
+from pipeline.cli.published_costs import read_costs
 from pipeline.cli.transcribe import Form
 from pipeline.io.errors import UserError
 from pipeline.report.readme_table import BEGIN, END, table_of
@@ -230,6 +232,11 @@ def test_published_is_what_was_scored_with_its_options(
     assert status == 0
     kept = page.read_text(encoding="utf-8")
     assert " | official loop | theo loop |\n" in table_of(kept)
+    measured = json.loads((root / "report/results.json").read_text(encoding="utf-8"))["stages"]
+    costs = read_costs(page.parent)
+    assert {job["job"] for job in measured} == set(costs)
+    assert costs["official/lstm"] == Cost(79.6, 512.0, 0)
+    assert read_costs(tmp_path) == {}
     told = readme.read_text(encoding="utf-8")
     assert told == f"# demo\n{BEGIN}\n{table_of(kept)}\n\n{END}end\n"
     assert "`hybrid report demo --set 'splits=[official, theo]' --publish`" in kept

@@ -148,6 +148,10 @@ def test_costs_of_own_runs_of_the_rule_and_of_other_runs(
     found = make_plan([own, other, unknown, job("done", runs=False)], "exp/x")
     assert [found.costs[i].seconds for i in sorted(found.costs)] == [2.0, 7.0]
     assert (len(found.jobs), found.from_elsewhere) == (3, 1)
+    stored = {name: Cost(9.0, None, 0) for name in ("own", "other")}
+    found = make_plan([own, other, unknown], "exp/x", stored)
+    assert [found.costs[i].seconds for i in sorted(found.costs)] == [2.0, 9.0]
+    assert (found.from_elsewhere, found.published) == (0, 1)
     assert cost_elsewhere(unknown, "exp/x", ["exp/y"]) is None
     alike = [(own, Cost(2.0, 10.0, 4)), (job("own"), Cost(4.0, None, 8))]
     assert guess_cost(own, alike) == Cost(3.0, 10.0, 6)
