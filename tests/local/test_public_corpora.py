@@ -20,11 +20,6 @@ from tests.local import tiny_corpora
 from tests.local.tiny_corpora import MINI, Spoken, mini_librispeech, prepare
 
 
-def librispeech_100(folder: Path, spoken: Spoken) -> Path:
-    tiny_corpora.librispeech(folder, spoken, "train-clean-100", "dev-clean", "84")
-    return tiny_corpora.librispeech(folder, spoken, "train-clean-100", "test-clean")
-
-
 def raw_an4(folder: Path, spoken: Spoken) -> Path:
     return tiny_corpora.an4(folder, spoken, raw=True)
 
@@ -43,7 +38,7 @@ CORPORA: list[tuple[str, Callable[[Path, Spoken], Path], dict[str, Any], dict[st
     ("mini_librispeech", mini_librispeech, MINI, {"official": (12, 4), "dev": (12, 4)}),
     (
         "librispeech_100",
-        librispeech_100,
+        tiny_corpora.librispeech_100,
         {},
         {"official": (12, 4), "kaldi_five": (12, 4), "dev": (12, 4)},
     ),
@@ -116,55 +111,6 @@ def test_what_is_said_in_each(tmp_path: Path, spoken: Spoken) -> None:
     phones = read("timit", tiny_corpora.timit)
     # 61 labels as 48 phones: closures are cl and vcl, h# is sil.
     assert phones["fcjf0-sx1"] == "sil vcl g ow l eh f cl t sil"
-
-
-def test_the_preparations_of_lhotse_find_the_same(tmp_path: Path, spoken: Spoken) -> None:
-    from lhotse.recipes.audio_mnist import prepare_audio_mnist
-    from lhotse.recipes.librispeech import prepare_librispeech
-    from lhotse.recipes.timit import prepare_timit
-
-    def ours(name: str, folder: Path) -> dict[tuple[str, str], str]:
-        corpus = prepare(name, folder, MINI if name == "mini_librispeech" else {}, tmp_path)
-        return {(u.audio.stem, u.speaker): (u.text or "") for u in corpus.utterances}
-
-    folder = mini_librispeech(tmp_path / "mini", spoken)
-    parts = prepare_librispeech(folder / "LibriSpeech", dataset_parts="mini_librispeech")
-    assert ours("mini_librispeech", folder) == {
-        (s.recording_id, s.speaker): s.text for part in parts.values() for s in part["supervisions"]
-    }
-    folder = tiny_corpora.audio_mnist(tmp_path / "mnist", spoken)
-    found = prepare_audio_mnist(folder, tmp_path / "manifests")["supervisions"]
-    assert ours("audio_mnist", folder) == {
-        (s.recording_id, s.speaker): s.text.upper() for s in found
-    }
-    folder = tiny_corpora.timit(tmp_path / "timit", spoken)
-    (folder / "TIMIT").rename(folder / "data")
-    timit = prepare_timit(folder, num_phones=48)
-    assert ours("timit", folder) == {
-        (s.recording_id.partition("-")[2], s.speaker.lower()): " ".join(
-            item.symbol for item in s.alignment["phone"]
-        )
-        for part in timit.values()
-        for s in part["supervisions"]
-        if not s.recording_id.endswith("SA1")
-    }
-
-
-def test_timit_is_scored_in_39_phones() -> None:
-    from lhotse.recipes.timit import get_phonemes
-
-    from local.timit import phone_maps
-
-    to_48, from_48 = phone_maps()
-    assert len(to_48) == 62  # the 61 and sil
-    assert len(from_48) == 48
-    assert len(set(from_48.values())) == 39
-    # Both ways from the labels to the 39 are the same, the one by lhotse directly.
-    assert {a: from_48[b] for a, b in to_48.items() if b} == {
-        a: b for a, b in get_phonemes(39).items() if b
-    }
-    counted = load_recipe({"recipe": "timit"}).decode.count_as
-    assert counted == {a: b for a, b in from_48.items() if a != b}
 
 
 @pytest.mark.parametrize(

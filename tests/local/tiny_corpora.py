@@ -206,6 +206,12 @@ def mini_librispeech(folder: Path, spoken: Spoken) -> Path:
     return librispeech(folder, spoken, "train-clean-5", "dev-clean-2", "84")
 
 
+def librispeech_100(folder: Path, spoken: Spoken) -> Path:
+    """One training part, dev-clean and test-clean."""
+    librispeech(folder, spoken, "train-clean-100", "dev-clean", "84")
+    return librispeech(folder, spoken, "train-clean-100", "test-clean")
+
+
 def prepare(name: str, folder: Path, options: dict[str, Any], converted: Path) -> Corpus:
     """As the program prepares it; converted audio goes where it is told."""
     entry = registry.find_entry(name)
