@@ -30,6 +30,15 @@ Changes = Annotated[
     ),
 ]
 
+Profile = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="How jobs are run: a folder of profiles/ (slurm, cluster) or any other; --jobs is "
+        "then how many at a time [default: on this machine].",
+    ),
+]
+
 
 def fail(message: object) -> NoReturn:
     """Leave with one line."""

@@ -8,7 +8,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -104,9 +104,9 @@ def report(
     if publish:
         folder = REPOSITORY / "recipes" / config.recipe
         with mistakes_as_lines():
-            page = _to_publish(root, recipe, changes or [])
+            results = json.loads((root / "report" / "results.json").read_text(encoding="utf-8"))
+            page = _to_publish(results, root, recipe, changes or [])
         write_text(folder / "RESULTS.md", page)
-        results = json.loads((root / "report" / "results.json").read_text(encoding="utf-8"))
         write_costs(folder, results["stages"])
         readme = folder / "README.md"
         if readme.is_file():
@@ -114,12 +114,11 @@ def report(
         typer.echo(f"published: {shown(folder / 'RESULTS.md')}")
 
 
-def _to_publish(root: Path, recipe: str, changes: list[str]) -> str:
+def _to_publish(results: dict[str, Any], root: Path, recipe: str, changes: list[str]) -> str:
     """RESULTS.md of a run that has been scored, with the options that it was made with.
 
     Where it lies is left out: that says nothing of the results, and the page is for others.
     """
-    results = json.loads((root / "report" / "results.json").read_text(encoding="utf-8"))
     if not results["wer"] and not results["whole_words"]:
         raise ConfigError(
             f"{root}: nothing of this configuration has been scored, so nothing is published; "

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline.cli.arguments import Changes, Recipe, mistakes_as_lines, read_recipe
+from pipeline.cli.arguments import Changes, Profile, Recipe, mistakes_as_lines, read_recipe
 from pipeline.cli.dag import read_jobs
 from pipeline.cli.running import executor_options, run_snakemake, snakemake_command
 from pipeline.config import Config
@@ -41,14 +41,7 @@ def run(
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Processor cores to use [default: all].")
     ] = None,
-    profile: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="How jobs are run: a folder of profiles/ (slurm, cluster) or any other; --jobs is "
-            "then how many at a time [default: on this machine].",
-        ),
-    ] = None,
+    profile: Profile = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Only say what would run.")
     ] = False,

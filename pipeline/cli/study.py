@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.arguments import mistakes_as_lines
+from pipeline.cli.arguments import Profile, mistakes_as_lines
 from pipeline.cli.running import executor_options
 from pipeline.cli.stopping import run_to_end
 from pipeline.cli.tables import echo_table
@@ -27,14 +27,7 @@ def study(
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Trainings side by side [default: all cores].")
     ] = None,
-    profile: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="How jobs are run: a folder of profiles/ (slurm, cluster) or any other; --jobs is "
-            "then how many at a time [default: on this machine].",
-        ),
-    ] = None,
+    profile: Profile = None,
     shares: Annotated[
         int, typer.Option(min=1, help="Jobs of a cluster that share the trainings.")
     ] = 1,

@@ -10,7 +10,7 @@ from statistics import fmean
 from typing import Any
 
 from pipeline.io.errors import UserError
-from pipeline.report.pipe_table import pipe_table
+from pipeline.report.pipe_table import pipe_table, speech_note
 from pipeline.report.sections import interval_text, merge_decoders, setting_text
 from pipeline.report.voices import comparison_markdown, voice_markdown
 from pipeline.report.whole_words import whole_word_markdown
@@ -57,7 +57,7 @@ def results_table(results: Row) -> str:
     columns += means
     for key, found in cells.items():
         found.update({column: mean[key] for column, mean in means.items() if key in mean})
-    speech = ", synthetic speech" if "synthetic" in results["title"].lower() else ""
+    speech = speech_note(results["title"])
     merged = len({decoders for _, decoders in cells}) == 1
     parts = [_legend(results)] if cells else []
     for part in _tables(columns):

@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.io.quantities import duration
 from pipeline.report.language_models import perplexity_markdown
 from pipeline.report.markdown import results_table
-from pipeline.report.pipe_table import pipe_table
+from pipeline.report.pipe_table import pipe_table, speech_note
 from pipeline.report.readme_table import IN_SHORT
 from pipeline.report.sections import interval_text, merge_decoders, setting_text, tuned_cells
 
@@ -23,7 +23,7 @@ def results_markdown(results: Row) -> str:
     Args:
         results: content of results.json.
     """
-    speech = ", synthetic speech" if "synthetic" in results["title"].lower() else ""
+    speech = speech_note(results["title"])
     parts = [
         f"# Results: {results['title']}\n"
         f"Written by `hybrid report {results['recipe']} --publish`; run the recipe to change it.\n",

@@ -10,7 +10,8 @@ import numpy as np
 
 from pipeline.config import Config
 from pipeline.io.errors import UserError
-from pipeline.study.tables import Difference, Mean, p_text, paired, paired_by_seed
+from pipeline.report.pipe_table import speech_note
+from pipeline.study.tables import Difference, Mean, p_text, paired_by_seed
 
 Result = dict[str, Any]
 
@@ -113,20 +114,16 @@ def pooled_difference(
     Raises:
         UserError: a network is compared with nothing.
     """
-    ours: list[float] = []
-    theirs: list[float] = []
-    for name in names:
+    ours: dict[tuple[int, int], float] = {}
+    theirs: dict[tuple[int, int], float] = {}
+    for place, name in enumerate(names):
         other = counterpart(config, name) if name in config.nnet else None
         if other is None:
             raise UserError(f"{name}: a network that is compared with no other")
-        wers, others = (
-            pooled((r for r in results if r["network"] == network), grammar, splits)
-            for network in (name, other)
-        )
-        both = [seed for seed in wers if seed in others]
-        ours += [wers[seed] for seed in both]
-        theirs += [others[seed] for seed in both]
-    return paired(ours, theirs)
+        for wers, network in ((ours, name), (theirs, other)):
+            own = (r for r in results if r["network"] == network)
+            wers |= {(place, seed): wer for seed, wer in pooled(own, grammar, splits).items()}
+    return paired_by_seed(ours, theirs)
 
 
 def difference_text(difference: Difference) -> str:
@@ -137,7 +134,7 @@ def difference_text(difference: Difference) -> str:
 
 def markdown(rows: Sequence[NetworkRow], title: str = "") -> str:
     """The rows as a table; of a recipe whose title says "synthetic", the table says so too."""
-    speech = ", synthetic speech" if "synthetic" in title.lower() else ""
+    speech = speech_note(title)
     lines = [
         f"| network | WER %{speech} (95 %) | seeds | compared with | difference (95 %), p "
         "| parameters | bytes | RTF | training s | clipped steps |",

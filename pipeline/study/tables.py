@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from scipy import stats
@@ -15,6 +15,7 @@ from pipeline.study.design import Question, Study
 from pipeline.study.results import Runs
 from pipeline.study.sources import SOURCES
 
+Key = TypeVar("Key", bound=Hashable)
 LEVEL = 0.95
 SIGNIFICANT = 0.05
 
@@ -64,8 +65,8 @@ def paired(values: Sequence[float], others: Sequence[float]) -> Difference:
     return Difference(mean, float(stats.ttest_1samp(differences, 0.0).pvalue))
 
 
-def paired_by_seed(one: Mapping[int, float], other: Mapping[int, float]) -> Difference:
-    """Compare values by the seeds that both have."""
+def paired_by_seed(one: Mapping[Key, float], other: Mapping[Key, float]) -> Difference:
+    """Compare values by the seeds, or networks and seeds, that both have."""
     seeds = [seed for seed in one if seed in other]
     return paired([one[seed] for seed in seeds], [other[seed] for seed in seeds])
 
