@@ -105,7 +105,8 @@ class TrainOptions(Options):
     # Processes that share every batch, each with `num_threads`; the same batches for any number.
     num_processes: Count = 1
     device: Literal["auto", "cpu", "cuda"] = "auto"  # auto: a GPU if torch sees one
-    # Of the forward and backward pass; weights stay fp32. bf16: any device; fp16: GPUs only.
+    # Of the forward and backward pass; weights stay fp32. bf16: GPUs, and CPUs with AVX-512 (on
+    # others it would be slower than fp32, which is used there); fp16: GPUs only.
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     # A gradient that is not finite, or whose norm is above `spike_factor` times the median of the
     # last 100, is written down in culprits/; the first `max_culprits` with all to replay the step.

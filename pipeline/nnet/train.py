@@ -108,6 +108,8 @@ def train(
         f"{sum(sets.store.num_frames):,} frames of {len(sets.store.num_frames):,} utterances, "
         f"{sum(sets.held_out_store.num_frames):,} held out"
     )
+    if trainer.precision.falls_back:
+        reporter.message("bf16 would be slower than fp32 on this processor: trained in fp32")
     while not trainer.is_done:
         trainer.run_epoch(on_step)
     trainer.finish()

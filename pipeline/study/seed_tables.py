@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from string import ascii_lowercase
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,17 @@ from pipeline.report.pipe_table import speech_note
 from pipeline.study.tables import Difference, Mean, p_text, paired_by_seed
 
 Result = dict[str, Any]
+
+
+UNNAMED = "another machine"  # of results that name none
+
+
+@dataclass(frozen=True)
+class Times:
+    """What one machine took, the mean of the seeds that ran there."""
+
+    rtf: float  # CPU seconds of the network's outputs for a second of speech
+    train_seconds: float
 
 
 @dataclass(frozen=True)
@@ -28,8 +40,7 @@ class NetworkRow:
     difference: Difference | None  # of the WER, in pairs of equal seeds
     parameters: int  # mean over splits, whose trees differ
     num_bytes: int
-    rtf: float  # CPU seconds of the network's outputs for a second of speech
-    train_seconds: float
+    times: dict[str, Times]  # by machine
     clipping_rate: float | None  # of the last epoch
 
 
@@ -81,8 +92,6 @@ def network_rows(
             found = paired_by_seed(by_seed, wers[other])
             difference = found if found.mean.count else None
         rates = [r["clipping_rate"] for r in used if r["clipping_rate"] is not None]
-        seconds = sum(r["forward_seconds"] for r in used)
-        speech = sum(r["frames"] for r in used) * config.features.frame_shift_ms / 1000.0
         first = used[0]["seed"]
         rows.append(
             NetworkRow(
@@ -94,12 +103,25 @@ def network_rows(
                 difference,
                 round(np.mean([r["parameters"] for r in used])),
                 round(np.mean([r["bytes"] for r in used])),
-                seconds / speech,
-                float(np.mean([r["train_seconds"] for r in used])),
+                times_by_machine(used, config.features.frame_shift_ms / 1000.0),
                 float(np.mean(rates)) if rates else None,
             )
         )
     return rows
+
+
+def times_by_machine(results: Sequence[Result], frame_shift: float) -> dict[str, Times]:
+    """RTF and training time on each machine, in the order of the results; `frame_shift` in s."""
+    by_machine: dict[str, list[Result]] = {}
+    for row in results:
+        by_machine.setdefault(row.get("machine", UNNAMED), []).append(row)
+    return {
+        machine: Times(
+            sum(r["forward_seconds"] for r in own) / (frame_shift * sum(r["frames"] for r in own)),
+            float(np.mean([r["train_seconds"] for r in own])),
+        )
+        for machine, own in by_machine.items()
+    }
 
 
 def pooled_difference(
@@ -133,8 +155,20 @@ def difference_text(difference: Difference) -> str:
 
 
 def markdown(rows: Sequence[NetworkRow], title: str = "") -> str:
-    """The rows as a table; of a recipe whose title says "synthetic", the table says so too."""
+    """The rows as a table; of a recipe whose title says "synthetic", the table says so too.
+
+    Where results of several machines are in it, each time has its machine's letter.
+    """
     speech = speech_note(title)
+    machines = list(dict.fromkeys(machine for row in rows for machine in row.times))
+    letters = dict(zip(machines, ascii_lowercase, strict=False)) if len(machines) > 1 else {}
+
+    def by_machine(row: NetworkRow, form: Callable[[Times], str]) -> str:
+        texts = {machine: form(times) for machine, times in row.times.items()}
+        return "; ".join(
+            text + f" {letters.get(name, '')}".rstrip() for name, text in texts.items()
+        )
+
     lines = [
         f"| network | WER %{speech} (95 %) | seeds | compared with | difference (95 %), p "
         "| parameters | bytes | RTF | training s | clipped steps |",
@@ -145,9 +179,13 @@ def markdown(rows: Sequence[NetworkRow], title: str = "") -> str:
         clipped = "" if row.clipping_rate is None else f"{100.0 * row.clipping_rate:.0f} %"
         lines.append(
             f"| {row.name} | {_mean(row.wer, '.2f')} | {row.seeds} | {row.against or ''} "
-            f"| {compared} | {row.parameters:,} | {row.num_bytes:,} | {row.rtf:.4f} "
-            f"| {row.train_seconds:.1f} | {clipped} |"
+            f"| {compared} | {row.parameters:,} | {row.num_bytes:,} "
+            f"| {by_machine(row, lambda times: f'{times.rtf:.4f}')} "
+            f"| {by_machine(row, lambda times: f'{times.train_seconds:.1f}')} | {clipped} |"
         )
+    if letters:
+        named = "; ".join(f"{letter}: {machine}" for machine, letter in letters.items())
+        lines += ["", f"Machines: {named}."]
     return "\n".join(lines)
 
 

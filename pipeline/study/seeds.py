@@ -19,8 +19,10 @@ from pipeline.nnet.compression.make import ingredients
 from pipeline.nnet.forward import forward
 from pipeline.nnet.int8 import quantize
 from pipeline.nnet.model_files import HybridModel, load_model, save_model
+from pipeline.nnet.precision import choose_device
 from pipeline.nnet.targets import log_priors, make_training_set
 from pipeline.nnet.train import train
+from pipeline.report.provenance import machine
 from pipeline.study.inputs import Inputs
 from pipeline.study.run import decode
 
@@ -131,10 +133,17 @@ def run_network(
         "train_cpu_seconds": round(cpu, 2),
         "forward_seconds": round(forward_seconds, 3),  # of the test set, on one core
         "frames": inputs.test.num_frames,
+        "machine": machine_name(options.training.device),
         "clipping_rate": epochs[-1]["clipping_rate"] if epochs else None,
         "held_out_loss": epochs[-1]["held_out_loss"] if epochs else None,
         "frame_accuracy": epochs[-1]["frame_accuracy"] if epochs else None,
     }
+
+
+def machine_name(device: str) -> str:
+    """The processor, behind it the GPU where `device` (`training.device`) means one."""
+    is_gpu = choose_device(device).type == "cuda"
+    return str(machine()["processor"]) + (f" with {torch.cuda.get_device_name()}" if is_gpu else "")
 
 
 def done(results: Iterable[Result]) -> set[tuple[str, int, str]]:

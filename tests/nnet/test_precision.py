@@ -11,7 +11,7 @@ from pipeline.config import TrainOptions
 from pipeline.io.errors import UserError
 from pipeline.io.json_lines import read_json_lines
 from pipeline.nnet.model_files import load_model
-from pipeline.nnet.precision import Precision, choose_device
+from pipeline.nnet.precision import Precision, choose_device, has_bf16_lstm
 from pipeline.nnet.train import train
 from tests.nnet.test_model import KINDS
 from tests.nnet.toy_data import NUM_PDFS, options, toy_task
@@ -32,7 +32,18 @@ def test_bf16_lowers_the_loss_of_every_network(kind: str, tmp_path: Path) -> Non
         assert {tensor.dtype for tensor in weights.values()} == {torch.float32}
     first = [log[0] for log in logs.values()]
     assert first[1]["loss"] == pytest.approx(first[0]["loss"], rel=0.02)
-    assert first[1]["loss"] != first[0]["loss"]  # fewer bits were really used
+    # Fewer bits were really used, where the processor has them.
+    assert (first[1]["loss"] != first[0]["loss"]) == has_bf16_lstm()
+
+
+@pytest.mark.parametrize("has_it", [True, False])
+def test_a_cpu_without_bf16_trains_in_fp32(has_it: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.nnet.precision.has_bf16_lstm", lambda: has_it)
+    precision = Precision(TrainOptions(precision="bf16"), torch.device("cpu"))
+    with precision.autocast():
+        product = torch.ones(2, 2) @ torch.ones(2, 2)
+    assert product.dtype == (torch.bfloat16 if has_it else torch.float32)
+    assert precision.falls_back == (not has_it)
 
 
 def test_scaled_gradients_are_seen_in_true_size() -> None:

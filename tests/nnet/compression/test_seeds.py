@@ -11,8 +11,11 @@ from pipeline.bin import print_seeds
 from pipeline.io.errors import UserError
 from pipeline.io.json_lines import write_json_lines
 from pipeline.nnet.model_files import load_model
+from pipeline.report.provenance import machine
 from pipeline.study.inputs import Inputs
 from pipeline.study.seed_tables import (
+    UNNAMED,
+    Times,
     counterpart,
     markdown,
     network_rows,
@@ -45,6 +48,7 @@ def test_every_network_has_its_source_and_is_made_once(tmp_path: Path) -> None:
     again = run_network(config, "nicolas", "distilled", 7, inputs, tmp_path)
     assert (folder / "teacher/model.safetensors").stat().st_mtime_ns == before
     assert result["bytes"] < again["bytes"]
+    assert result["machine"] == machine()["processor"]
     assert done([result, {"machine": "x"}]) == {("nicolas", 7, "distilled_int8")}
 
 
@@ -88,11 +92,25 @@ def test_rows_by_hand() -> None:
     )
     assert student.wer.mean == pytest.approx(8.0)
     assert student.wer.high - 8.0 == pytest.approx(4.303 * 0.25 / 3**0.5, rel=1e-3)  # Student's t
-    assert student.rtf == pytest.approx(0.5 / 10.0)
+    assert student.times[UNNAMED].rtf == pytest.approx(0.5 / 10.0)
     assert distilled.difference is not None
     assert distilled.difference.mean.mean == pytest.approx(-2.5)
     assert (distilled.against, distilled.seeds) == ("student", 2)
     assert "| distilled | 5.38 (" in markdown([student, distilled])
+
+
+def test_times_stand_beside_their_machine() -> None:
+    results = [
+        row("student", "a", 1, 20),
+        row("student", "a", 2, 20, machine="fast", train_seconds=0.5, forward_seconds=0.25),
+        row("student", "a", 3, 20, machine="fast", train_seconds=0.7, forward_seconds=0.25),
+    ]
+    (student,) = network_rows(CONFIG, results, "loop", ["a"])
+    assert student.times == {UNNAMED: Times(0.05, 2.0), "fast": Times(0.025, pytest.approx(0.6))}
+    text = markdown([student])
+    assert "| 0.0500 a; 0.0250 b | 2.0 a; 0.6 b |" in text
+    assert text.endswith("\nMachines: a: another machine; b: fast.")
+    assert "Machines" not in markdown(network_rows(CONFIG, results[1:], "loop", ["a"]))
 
 
 def test_pairs_of_several_networks_together_by_hand() -> None:
