@@ -37,7 +37,8 @@ def whole_word_headline(results: Row) -> Markup:
     )
 
 
-def _lines(rows: Sequence[Row]) -> Iterator[tuple[str, ...]]:
+def whole_word_lines(rows: Sequence[Row]) -> Iterator[tuple[str, ...]]:
+    """What stands below HEADER, a split a line."""
     for row in rows:
         right = f"{row['correct']} / {row['utterances']}"
         yield row["split"], f"{row['accuracy']:.2f}", _interval(row), right
@@ -45,7 +46,7 @@ def _lines(rows: Sequence[Row]) -> Iterator[tuple[str, ...]]:
 
 def whole_word_markdown(rows: Sequence[Row]) -> str:
     """Accuracy of each split, for a README; empty without whole words."""
-    return pipe_table(HEADER, _lines(rows)) if rows else ""
+    return pipe_table(HEADER, whole_word_lines(rows)) if rows else ""
 
 
 def whole_word_table(rows: Sequence[Row]) -> Markup:
@@ -55,7 +56,10 @@ def whole_word_table(rows: Sequence[Row]) -> Markup:
         "search. Accuracy on the test set, with Wilson's interval."
     )
     return join(
-        (table(HEADER, list(_lines(rows)), numeric=(1, 2, 3)), tag("p", note, class_="note"))
+        (
+            table(HEADER, list(whole_word_lines(rows)), numeric=(1, 2, 3)),
+            tag("p", note, class_="note"),
+        )
     )
 
 

@@ -53,6 +53,18 @@ def test_nothing_scored(tmp_path: Path) -> None:
     assert "nothing has been scored yet" in shown(tmp_path / "results.json", 80)
 
 
+def test_whole_words_alone_are_shown(tmp_path: Path) -> None:
+    results = make_results(collect(tmp_path, toy_config()))
+    interval = {"low": 80.25, "high": 97.5}
+    row = {"split": "theo", "accuracy": 92.0, "interval": interval, "correct": 46, "utterances": 50}
+    write_json(tmp_path / "results.json", {**results, "whole_words": [row]})
+    text = shown(tmp_path / "results.json", 20)
+    assert "nothing has been scored" not in text
+    assert "best:" not in text
+    cells = ["theo", "92.00", "80.25", "–", "97.50", "46", "/", "50"]
+    assert cells in [line.split() for line in text.splitlines()]
+
+
 def test_missing_and_damaged_results_are_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no results yet"):
         print_summary(tmp_path / "results.json")
