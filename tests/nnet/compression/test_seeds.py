@@ -106,7 +106,9 @@ def test_times_stand_beside_their_machine() -> None:
         row("student", "a", 3, 20, machine="fast", train_seconds=0.7, forward_seconds=0.25),
     ]
     (student,) = network_rows(CONFIG, results, "loop", ["a"])
-    assert student.times == {UNNAMED: Times(0.05, 2.0), "fast": Times(0.025, pytest.approx(0.6))}
+    assert student.times[UNNAMED] == Times(0.05, 2.0)
+    assert student.times["fast"].rtf == pytest.approx(0.025)
+    assert student.times["fast"].train_seconds == pytest.approx(0.6)
     text = markdown([student])
     assert "| 0.0500 a; 0.0250 b | 2.0 a; 0.6 b |" in text
     assert text.endswith("\nMachines: a: another machine; b: fast.")
