@@ -58,7 +58,7 @@ class Precision:
             raise UserError("training.precision: fp16 needs a GPU; use bf16 or fp32")
         self._type = TYPES[options.precision]
         self._device = device
-        # Without the fused LSTM torch's own loop takes 7 times as long in bf16 as in fp32.
+        # Without the fused LSTM torch's own loop takes 8 times as long in bf16 as in fp32.
         self.falls_back = (
             options.precision == "bf16" and device.type == "cpu" and not has_bf16_lstm()
         )
