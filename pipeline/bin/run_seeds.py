@@ -1,6 +1,7 @@
 """Program: a recipe's run, as far as its graphs -> its networks with several seeds, one line each.
 
-Results are appended to a file of JSON lines; what stands there already is not made again.
+Results are appended to a file of JSON lines; what stands there already is not made again. Several
+at once may append to one file, each with seeds of its own (`--only-seeds`), to share a GPU say.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m pipeline.bin.run_seeds", description=__doc__)
     parser.add_argument("recipe", help="a folder of recipes/")
     parser.add_argument("--seeds", type=int, default=5, help="1 to this")
+    parser.add_argument("--only-seeds", type=int, nargs="+", help="these in place of 1 to --seeds")
     parser.add_argument("--networks", nargs="*", help="only these, and what they are made from")
     parser.add_argument("--splits", nargs="*", help="only these")
     parser.add_argument("--output", type=Path, help="default: seeds.jsonl in the run's folder")
@@ -35,7 +37,8 @@ def main(arguments: list[str] | None = None) -> None:
     output = args.output or Path(config.root, "seeds.jsonl")
     output.parent.mkdir(parents=True, exist_ok=True)
     there = done(read_json_lines(output)) if output.is_file() else set()
-    wanted = [(s, seed, n) for s in splits for seed in range(1, args.seeds + 1) for n in networks]
+    seeds = args.only_seeds or range(1, args.seeds + 1)
+    wanted = [(split, seed, name) for split in splits for seed in seeds for name in networks]
     missing = [cell for cell in wanted if cell not in there]
     before = None
     for number, (split, seed, name) in enumerate(missing, 1):

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.bin import print_seeds
+from pipeline.bin import print_seeds, run_seeds
 from pipeline.io.errors import UserError
-from pipeline.io.json_lines import write_json_lines
+from pipeline.io.json_lines import read_json_lines, write_json_lines
 from pipeline.nnet.model_files import load_model
 from pipeline.report.provenance import machine
 from pipeline.study.inputs import Inputs
@@ -133,6 +133,21 @@ def test_what_each_is_compared_with() -> None:
     carried = load_recipe({"recipe": "transfer"})
     assert counterpart(carried, "transferred") == "alone"
     assert counterpart(carried, "transferred_no_clipping") == "alone_no_clipping"
+
+
+def test_which_seeds_are_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def made(config: Any, split: str, name: str, seed: int, *_: Any) -> dict[str, Any]:
+        return row(name, split, seed, 10)
+
+    monkeypatch.setattr(run_seeds, "read_inputs", lambda config, split: None)
+    monkeypatch.setattr(run_seeds, "run_network", made)
+    output = tmp_path / "seeds.jsonl"
+    common = ["compression", "--networks", "student", "--splits", "george", "--output", str(output)]
+    run_seeds.main([*common, "--only-seeds", "5", "2"])
+    run_seeds.main([*common, "--seeds", "3"])  # the second stands there
+    assert [found["seed"] for found in read_json_lines(output)] == [5, 2, 1, 3]
+    with pytest.raises(UserError, match="there is no teachr; known are teacher, student"):
+        run_seeds.main(["compression", "--networks", "teachr"])
 
 
 def test_the_program_and_its_mistakes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
