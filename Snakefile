@@ -43,6 +43,7 @@ from pipeline.workflow import (
     program_environment,
     rescoring_files,
     search_files,
+    seed_inputs,
     stage_files,
     start_arguments,
     start_files,
@@ -112,6 +113,11 @@ for stage in STAGES:
             f"until_{stage}"
         input:
             files_until(RECIPE, stage),
+
+
+rule seed_inputs:  # for `python -m pipeline.bin.run_seeds`
+    input:
+        seed_inputs(RECIPE),
 
 
 include: "pipeline/rules/data.smk"

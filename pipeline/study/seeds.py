@@ -46,7 +46,8 @@ def read_inputs(config: Config, split: str) -> Inputs:
         raise UserError("nnet: seeds are for networks that learn one GMM rung's alignment")
     folder, root = Path(config.root, split), Path(config.root)
     if not (folder / rung / "alignment/transition_ids.scp").is_file():
-        raise UserError(f"{folder}: no alignment; `hybrid run {config.recipe} --until graph` first")
+        first = f"snakemake --cores all seed_inputs --config recipe={config.recipe}"
+        raise UserError(f"{folder}: no alignment; `{first}` first")
     (norm_vars, *others_too) = {net.model.norm_vars for net in config.nnet.values()}
     if others_too:
         raise UserError("nnet: seeds are for networks with the same model.norm_vars")

@@ -45,7 +45,13 @@ from pipeline.workflow.recipes import (
     shown,
     to_json,
 )
-from pipeline.workflow.stages import STAGE_RULES, files_until, stage_files, stage_rules
+from pipeline.workflow.stages import (
+    STAGE_RULES,
+    files_until,
+    seed_inputs,
+    stage_files,
+    stage_rules,
+)
 
 __all__ = [
     "DEFAULT_RECIPE",
@@ -82,6 +88,7 @@ __all__ = [
     "program_environment",
     "rescoring_files",
     "search_files",
+    "seed_inputs",
     "shown",
     "stage_files",
     "stage_rules",

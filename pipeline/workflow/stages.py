@@ -159,6 +159,20 @@ def files_until(config: Config, stage: str) -> list[str]:
     return [file for name in names[: names.index(stage) + 1] for file in stages[name]]
 
 
+def seed_inputs(config: Config) -> list[str]:
+    """What `pipeline.bin.run_seeds` reads of a run: no network is trained for it."""
+    rungs = dict.fromkeys(config.rung_of(net) for net in config.nnet)
+    names = [
+        f"data/{part}/{name}"
+        for part in ("train", "test")
+        for name in ("cuts.jsonl.gz", "cmvn.ark")
+    ]
+    for rung in rungs:
+        names.append(f"{rung}/alignment/transition_ids.scp")
+        names += [f"graph/{rung}/{grammar}/HCLG.fst" for grammar in config.searched_grammars]
+    return [f"{config.root}/{split}/{name}" for split in config.trained_splits for name in names]
+
+
 def stage_rules(config: Config, stage: str) -> list[str]:
     """The rules of a stage; each rung and network has its own, for --until needs it.
 

@@ -20,6 +20,7 @@ from pipeline.workflow import (
     load_recipe,
     program_environment,
     search_files,
+    seed_inputs,
     stage_files,
     stage_rules,
     to_json,
@@ -75,6 +76,19 @@ def test_stages_in_the_order_of_the_flow(folder: Path) -> None:
     assert files_until(config, "lang") == stages["data"] + stages["features"] + stages["lang"]
     every = [file for files in stages.values() for file in files]
     assert len(set(every)) == len(every)
+
+
+def test_seeds_need_no_network(folder: Path) -> None:
+    config = load_recipe({"recipe": "toy"}, folder)
+    rung = config.rung_of("net")
+    names = [
+        f"data/{part}/{name}"
+        for part in ("train", "test")
+        for name in ("cuts.jsonl.gz", "cmvn.ark")
+    ]
+    names += [f"{rung}/alignment/transition_ids.scp"]
+    names += [f"graph/{rung}/{grammar}/HCLG.fst" for grammar in config.searched_grammars]
+    assert seed_inputs(config) == [f"exp/toy/{split}/{name}" for split in "ab" for name in names]
 
 
 def test_a_stage_is_its_rules(folder: Path) -> None:

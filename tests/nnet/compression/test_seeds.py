@@ -161,7 +161,7 @@ def test_the_program_and_its_mistakes(tmp_path: Path, capsys: pytest.CaptureFixt
         print_seeds.main([*arguments, "c"])
     with pytest.raises(UserError, match=r"run pipeline\.bin\.run_seeds"):
         print_seeds.main(["compression", str(tmp_path / "none")])
-    with pytest.raises(UserError, match="no alignment; `hybrid run compression --until graph`"):
+    with pytest.raises(UserError, match="no alignment; `snakemake --cores all seed"):
         read_inputs(load_recipe({"recipe": "compression", "output": str(tmp_path)}), "nicolas")
     with pytest.raises(UserError, match=r"nnet\.lstm: seeds are for networks on cepstra"):
         read_inputs(load_recipe({"recipe": "fsdd"}), "theo")
