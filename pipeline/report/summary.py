@@ -51,14 +51,12 @@ def print_summary(results_path: Path, console: Console | None = None) -> None:
 
 def _error_rates(rows: Sequence[tuple[str, Row]]) -> Table:
     """Each split, grammar and model; `rows` are merge_decoders'."""
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
-    for name in ("split", "grammar", "model", "decoder"):
-        table.add_column(name, no_wrap=True)
-    for name in ("WER %", "95 % interval", "errors/words", "best %"):
-        table.add_column(name, justify="right", no_wrap=True)
     has_tuned = _has_tuned(rows)
-    if has_tuned:
-        table.add_column("tuned %", justify="right", no_wrap=True)
+    figures = ("WER %", "95 % interval", "errors/words", "best %")
+    table = _table(
+        ("split", "grammar", "model", "decoder"),
+        (*figures, "tuned %") if has_tuned else figures,
+    )
     last = None
     for decoders, row in rows:
         fixed = row["fixed"]
@@ -84,12 +82,19 @@ def _error_rates(rows: Sequence[tuple[str, Row]]) -> Table:
 
 def _accuracies(rows: Sequence[Row]) -> Table:
     """Whole words named right, of each split."""
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
-    table.add_column(HEADER[0], no_wrap=True)
-    for name in HEADER[1:]:
-        table.add_column(name, justify="right", no_wrap=True)
+    table = _table(HEADER[:1], HEADER[1:])
     for line in whole_word_lines(rows):
         table.add_row(*(escape(cell) for cell in line))
+    return table
+
+
+def _table(names: Sequence[str], figures: Sequence[str]) -> Table:
+    """Columns of words, then columns of figures, none yet with a row."""
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    for name in names:
+        table.add_column(name, no_wrap=True)
+    for name in figures:
+        table.add_column(name, justify="right", no_wrap=True)
     return table
 
 
